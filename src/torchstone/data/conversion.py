@@ -1,0 +1,162 @@
+"""From cells as they are written to typed columns: missing guises, numbers, booleans, points in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+#: How published data writes "no value"; compared without regard to case after spaces are trimmed.
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "null", "None", "?", "<NA>", "NaT")
+
+TRUE = ("true", "yes", "t", "y")
+FALSE = ("false", "no", "f", "n")
+
+#: Form of a numeric column whose decimals are written with a comma ("3,14").
+DECIMAL_COMMA = "decimal comma"
+
+#: Form of a column of points in time that were typed already (Parquet, Arrow, frames).
+ISO = "iso"
+
+#: How dates and times are written, the first that reads all values wins (month first before day first).
+DATETIME_FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.fZ",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M:%S%.f",
+    "%Y/%m/%d %H:%M",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%m/%d/%Y",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d-%b-%Y",
+    "%d %b %Y",
+)
+
+_GUISES = tuple(guise.lower() for guise in MISSING)
+
+
+def clean(series: pl.Series, missing: Sequence[str] = ()) -> pl.Series:
+    """The cells as text: trimmed, and null where a value is missing.
+
+    Args:
+        series: a column of any type; numbers and points in time are written as text without loss.
+        missing: further guises of a missing value, as given with ``--missing``.
+
+    Returns:
+        A String series of the same name and length.
+    """
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+    text = series.cast(pl.String).str.strip_chars()
+    further = [guise.strip() for guise in missing]
+    absent = text.str.to_lowercase().is_in(list(_GUISES))
+    if further:
+        absent = absent | text.is_in(further)
+    return text.zip_with(~absent.fill_null(True), pl.Series([None], dtype=pl.String)).alias(series.name)
+
+
+def to_numbers(cleaned: pl.Series, form: str | None = None) -> pl.Series:
+    """The cells as Float64, null where a cell is not a number; ``form`` may be DECIMAL_COMMA."""
+    if cleaned.dtype != pl.String:
+        return cleaned.cast(pl.Float64, strict=False)
+    if form == DECIMAL_COMMA:
+        cleaned = cleaned.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return cleaned.cast(pl.Float64, strict=False).fill_nan(None)
+
+
+def to_booleans(cleaned: pl.Series) -> pl.Series:
+    """The cells as Boolean (true/false, yes/no, t/f, y/n, 1/0), null where a cell is none of them."""
+    lower = cleaned.cast(pl.String).str.to_lowercase()
+    known = {**dict.fromkeys((*TRUE, "1", "1.0"), True), **dict.fromkeys((*FALSE, "0", "0.0"), False)}
+    return lower.replace_strict(known, default=None, return_dtype=pl.Boolean).alias(cleaned.name)
+
+
+def to_datetimes(cleaned: pl.Series, form: str | None) -> pl.Series:
+    """The cells as Datetime (microseconds, no time zone: UTC), null where a cell does not follow ``form``."""
+    moment = pl.Datetime("us")
+    if form is None:
+        form = datetime_form(cleaned) or ISO
+    if form != ISO:
+        return _parse_datetimes(cleaned, form)
+    parts = cleaned.str.replace(r"(Z|[+-]00:00|\s*UTC)$", "")
+    read = pl.Series(cleaned.name, [None] * len(cleaned), dtype=moment)
+    for candidate in DATETIME_FORMATS[:6]:
+        read = read.zip_with(read.is_not_null(), _parse_datetimes(parts, candidate))
+    return read
+
+
+def _parse_datetimes(cleaned: pl.Series, form: str) -> pl.Series:
+    if not any(part in form for part in ("%H", "%f")):
+        return cleaned.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+    return cleaned.str.to_datetime(form, strict=False, time_unit="us")
+
+
+def datetime_form(cleaned: pl.Series) -> str | None:
+    """The way in which all cells of the column write a point in time, None when there is none."""
+    values = cleaned.drop_nulls().unique()
+    first = values.head(50)
+    for form in DATETIME_FORMATS:
+        if len(first) and _parse_datetimes(first, form).null_count() == 0:
+            if _parse_datetimes(values, form).null_count() == 0:
+                return form
+    return None
+
+
+def is_infinite(cleaned: pl.Series) -> pl.Series:
+    """Mask of the cells that are read as plus or minus infinity."""
+    return to_numbers(cleaned).is_infinite().fill_null(False)
+
+
+def convert(
+    cleaned: pl.Series, kind: str, form: str | None = None, missing: Sequence[str] = ()
+) -> tuple[pl.Series, pl.Series]:
+    """The typed column of a kind.
+
+    Args:
+        cleaned: what `clean` gives.
+        kind: one of `columns.KINDS`; all but numeric, boolean and datetime stay text.
+        form: how the column is written, as recognised on the training data.
+        missing: further guises; those that are numbers are compared as numbers ("0" is "0.0").
+
+    Returns:
+        The column (Float64, Boolean, Datetime or String) and the mask of cells that hold a value which
+        could not be read as this kind (infinite numbers among them): those are null in the column.
+    """
+    if kind == "numeric":
+        typed = _finite_numbers(cleaned, form)
+        unread = typed.is_null() & cleaned.is_not_null()
+        return _without(typed, missing), unread
+    if kind == "boolean":
+        typed = to_booleans(cleaned)
+    elif kind == "datetime":
+        typed = to_datetimes(cleaned, form)
+    else:
+        typed = cleaned
+    return typed, typed.is_null() & cleaned.is_not_null()
+
+
+def _finite_numbers(cleaned: pl.Series, form: str | None) -> pl.Series:
+    numbers = to_numbers(cleaned, form)
+    if numbers.null_count() > cleaned.null_count():
+        # A column of yes and no that `--columns` calls numeric.
+        numbers = numbers.zip_with(numbers.is_not_null(), to_booleans(cleaned).cast(pl.Float64))
+    nothing = pl.Series([None], dtype=pl.Float64)
+    return numbers.zip_with(numbers.is_finite().fill_null(False), nothing).alias(cleaned.name)
+
+
+def _without(numbers: pl.Series, missing: Sequence[str]) -> pl.Series:
+    guises = pl.Series(list(missing), dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
+    if len(guises) == 0:
+        return numbers
+    absent = numbers.is_in(guises.to_list()).fill_null(False)
+    return numbers.zip_with(~absent, pl.Series([None], dtype=pl.Float64))

@@ -1,0 +1,108 @@
+"""How a text table is written: its separator, its quoting, and whether its first line names the columns."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from torchstone.data.conversion import clean, datetime_form, to_numbers
+from torchstone.data.encoding import open_text
+
+SEPARATORS = (",", ";", "\t", "|")
+SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space"}
+
+_SAMPLE_CHARACTERS = 1 << 18
+_SAMPLE_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text table is written.
+
+    Attributes:
+        separator: one character.
+        quote: the quote character, None where quotes are ordinary characters.
+        header: the first line names the columns.
+        first: the fields of the first line.
+    """
+
+    separator: str
+    quote: str | None
+    header: bool
+    first: tuple[str, ...]
+
+
+def find_dialect(
+    path: Path, encoding: str, separator: str | None = None, header: bool | None = None
+) -> Dialect:
+    """Finds out how a text table is written; what is given is not guessed."""
+    with open_text(path, encoding) as file:
+        text = file.read(_SAMPLE_CHARACTERS)
+        whole = not file.read(1)
+    text = text.lstrip("\ufeff")
+    best: tuple[tuple[float, int], str, str | None, list[list[str]]] | None = None
+    for candidate in (separator,) if separator else SEPARATORS:
+        for quote in ('"', None):
+            rows = _rows(text, candidate, quote, whole)
+            score = _score(rows)
+            if best is None or score > best[0]:
+                best = (score, candidate, quote, rows)
+    assert best is not None
+    _, found, quote, rows = best
+    first = tuple(field.strip() for field in rows[0])
+    return Dialect(found, quote, has_header(rows) if header is None else header, first)
+
+
+def _rows(text: str, separator: str, quote: str | None, whole: bool) -> list[list[str]]:
+    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, quoting=quoting)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if any(field.strip() for field in row):
+                rows.append(row)
+            if len(rows) > _SAMPLE_ROWS:
+                return rows
+    except csv.Error:  # a field beyond the limit: quotes that are never closed
+        return rows or [[text.split("\n", 1)[0]]]
+    # The sample may end within a row.
+    return rows if whole or len(rows) < 2 else rows[:-1]
+
+
+def _score(rows: list[list[str]]) -> tuple[float, int]:
+    """Share of rows with the usual number of fields (0 for a single column), and that number."""
+    if not rows:
+        return (0.0, 0)
+    usual, count = Counter(len(row) for row in rows).most_common(1)[0]
+    return (count / len(rows) if usual > 1 else 0.0, usual)
+
+
+def has_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names the columns.
+
+    It does when none of its fields is a number and either some column holds numbers or dates below it, or
+    no field turns up again in its own column.
+    """
+    first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    names = clean(pl.Series([field for field in first], dtype=pl.String))
+    if to_numbers(names).null_count() < len(names) or names.null_count() == len(names):
+        return False
+    if not rest:
+        return True
+    repeated = False
+    for place, name in enumerate(first):
+        column = clean(pl.Series([row[place] for row in rest], dtype=pl.String))
+        values = column.drop_nulls()
+        if len(values) and name.strip():
+            if to_numbers(values).null_count() < 0.5 * len(values) or _is_dates(values, name):
+                return True
+            repeated = repeated or name.strip() in values
+    return not repeated
+
+
+def _is_dates(values: pl.Series, name: str) -> bool:
+    return datetime_form(values) is not None and datetime_form(pl.Series([name.strip()])) is None
