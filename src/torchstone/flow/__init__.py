@@ -1,0 +1,1 @@
+"""What `pipeline.py` and `ts.fit` share: preparing data, planning, executing, keeping and measuring a run."""

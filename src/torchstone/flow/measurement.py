@@ -1,0 +1,133 @@
+"""What is done with a finished run: load, evaluate, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from torchstone.data import sources
+from torchstone.data.samples import Samples
+from torchstone.data.target import encode_target
+from torchstone.errors import DataError, RunError
+from torchstone.evaluation import evaluate as measuring
+from torchstone.evaluation.evaluate import Evaluation
+from torchstone.evaluation.importance import permutation_importance
+from torchstone.evaluation.predict import predict_file
+from torchstone.evaluation.restore import Restored, restore
+from torchstone.finding import Finding
+from torchstone.flow.preparation import Prepared, prepare, read
+from torchstone.flow.presentation import write_run_report
+from torchstone.flow.record import keep_evaluation
+from torchstone.run import Run
+from torchstone.runs.directory import RunDirectory
+from torchstone.runs.metrics_log import MetricsLog
+from torchstone.training.device import choose_device
+
+
+def load(
+    directory: RunDirectory, *, data: Any = None, net: nn.Module | None = None, device: str = "cpu"
+) -> Run:
+    """A run from its directory; see `torchstone.load`."""
+    restored = restore(directory.path, net=net, device=str(choose_device(device)[0]))
+    return Run(
+        restored.module,
+        read_history(directory),
+        directory.path,
+        restored,
+        best=restored.manifest.get("result") or {},
+        evaluations=read_evaluations(directory),
+        findings=[Finding.from_json(values) for values in directory.read_json(directory.findings_path)],
+        notes=restored.manifest.get("notes", []),
+        context=data,
+    )
+
+
+def read_history(directory: RunDirectory) -> list[dict[str, Any]]:
+    """The history that a run has logged, one record per epoch."""
+    records = MetricsLog(directory.metrics_path).read()
+    return [record for record in records if record.pop("event", None) == "epoch"]
+
+
+def read_evaluations(directory: RunDirectory) -> dict[str, Evaluation]:
+    """The evaluations that a run holds, by split."""
+    return {
+        path.stem: Evaluation.from_json(directory.read_json(path))
+        for path in sorted(directory.evaluations_path.glob("*.json"))
+    }
+
+
+def evaluate(
+    run: Run, split: Literal["val", "test"] = "test", *, data: Any = None, device: str = "auto"
+) -> Evaluation:
+    """Measures a run; see `torchstone.evaluate`. Only here are the targets of test rows looked at."""
+    restored = _restored(run)
+    place, _ = choose_device(device)
+    validation = run.evaluations.get("val")
+    if data is not None:
+        return _on_new_rows(restored, data, place, validation)
+    prepared = own_data(run)
+    indices = {"val": prepared.split.val, "test": prepared.split.test}[split]
+    if not len(indices):
+        raise DataError(f"The run has no {split} rows.", hint="Measure it on new rows with --data FILE.")
+    targets, samples = prepared.target.values, prepared.samples
+    evaluation = measuring.evaluate(
+        restored,
+        prepared.rows,
+        targets,
+        samples,
+        indices,
+        split,
+        device=place,
+        validation=validation if split == "test" else None,
+    )
+    if split == "val":
+        evaluation.importance = permutation_importance(restored, samples, targets, indices, device=place)
+    run.evaluations[split] = evaluation
+    if run.path is not None:
+        restored.manifest = keep_evaluation(RunDirectory(run.path), evaluation)
+        write_run_report(run, samples)
+    return evaluation
+
+
+def own_data(run: Run) -> Prepared:
+    """The data that a run was trained on: still in memory, or read again and found to be the same."""
+    if isinstance(run.context, Prepared):
+        return run.context
+    config = _restored(run).config
+    prepared = prepare(read(run.context, config), config, RunDirectory(run.directory()))
+    run.context = prepared
+    return prepared
+
+
+def predict(
+    run: Run, data: Any, *, output: str | Path | None = None, device: str = "auto"
+) -> dict[str, Any]:
+    """Predicts the rows of a file; see `torchstone.predict`."""
+    return predict_file(_restored(run), data, output, device=choose_device(device)[0])
+
+
+def _on_new_rows(
+    restored: Restored, data: Any, device: torch.device, validation: Evaluation | None
+) -> Evaluation:
+    """Measures a run on rows that are not its own; nothing is written."""
+    samples = Samples.joined(list(sources.read_batches(data, restored.reading, with_target=True)))
+    assert samples.target is not None  # noqa: S101 - asked for with `with_target`
+    values, present = encode_target(samples.target, restored.task, samples.place)
+    rows = restored.preprocessing.encode(samples)
+    indices = np.flatnonzero(present)
+    return measuring.evaluate(
+        restored, rows, values, samples, indices, samples.name, device=device, validation=validation
+    )
+
+
+def _restored(run: Run) -> Restored:
+    if run.restored is None:
+        raise RunError(
+            "This run was made from Python objects (ts.fit), not from a table or file.",
+            hint="Use run.predict(inputs) and ts.evaluate(run, data=(X, y)).",
+        )
+    return run.restored
