@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from torchstone.data.conversion import (
@@ -20,7 +19,16 @@ from torchstone.data.conversion import (
 )
 from torchstone.errors import DataError, did_you_mean
 
-KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant", "drop")
+KINDS = (
+    "numeric",
+    "categorical",
+    "boolean",
+    "datetime",
+    "text",
+    "identifier",
+    "constant",
+    "drop",
+)
 
 LEFT_OUT = {
     "text": "free text, left out for now",
@@ -35,7 +43,9 @@ MIXED_SHARE = 0.95
 
 _LEADING_ZERO = r"^[+-]?0\d"
 _COMMA_NUMBER = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
-_IDENTIFIER_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|pid|index|rowid|row_id)$|(?<=[a-z])(Id|ID)$|^unnamed: 0$")
+_IDENTIFIER_NAME = re.compile(
+    r"(^|[_\s.-])(id|uuid|guid|pid|index|rowid|row_id)$|(?<=[a-z])(Id|ID)$|^unnamed: 0$"
+)
 _FEW = 20
 
 
@@ -58,10 +68,14 @@ def unknown_column(name: str, columns: Iterable[str], message: str) -> DataError
     """The error for a column that is not there; names the nearest one, else the columns there are."""
     known = list(columns)
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-    return DataError(message, hint=did_you_mean(name, known) or f"The columns are: {shown}.")
+    return DataError(
+        message, hint=did_you_mean(name, known) or f"The columns are: {shown}."
+    )
 
 
-def column_kinds(frame: pl.DataFrame, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
+def column_kinds(
+    frame: pl.DataFrame, overrides: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The kind of each column, see `guess_columns`."""
     return {name: guess.kind for name, guess in guess_columns(frame, overrides).items()}
 
@@ -71,7 +85,6 @@ def guess_columns(
     overrides: Mapping[str, str] | None = None,
     *,
     missing: Sequence[str] = (),
-    lines: np.ndarray | None = None,
     cleaned: Mapping[str, pl.Series] | None = None,
 ) -> dict[str, ColumnGuess]:
     """Recognises each column of a table.
@@ -80,23 +93,20 @@ def guess_columns(
         frame: the columns, as text or typed.
         overrides: kinds that the user states, by column.
         missing: further guises of missing values.
-        lines: the number of each row for messages, rows count from 1 when not given.
         cleaned: what `conversion.clean` made of the columns, made here when not given.
 
     Raises:
-        DataError: an override for a column or with a kind that there is not; a numeric column with some
-            cells that are not numbers.
+        DataError: an override for a column or with a kind that there is not.
     """
     overrides = overrides or {}
     check_overrides(overrides, frame.columns)
-    numbers = np.arange(1, frame.height + 1) if lines is None else lines
     guesses = {}
     for column in frame.iter_columns():
         values = cleaned[column.name] if cleaned is not None else clean(column, missing)
         if column.name in overrides:
             guesses[column.name] = _stated(overrides[column.name], column.dtype, values)
         else:
-            guesses[column.name] = guess_column(column.dtype, values, numbers)
+            guesses[column.name] = guess_column(column.dtype, values)
     return guesses
 
 
@@ -104,7 +114,9 @@ def check_overrides(overrides: Mapping[str, str], columns: Sequence[str]) -> Non
     """Raises DataError for a column that is not there or a kind that is none."""
     for name, kind in overrides.items():
         if name not in columns:
-            raise unknown_column(name, columns, f'--columns {name}={kind}: there is no column "{name}".')
+            raise unknown_column(
+                name, columns, f'--columns {name}={kind}: there is no column "{name}".'
+            )
         if kind not in KINDS:
             nearest = did_you_mean(kind, KINDS)
             raise DataError(
@@ -117,18 +129,21 @@ def _stated(kind: str, dtype: pl.DataType, values: pl.Series) -> ColumnGuess:
     if kind == "datetime":
         form = ISO if dtype.is_temporal() else datetime_form(values)
         return ColumnGuess(kind, form)
-    if kind == "numeric" and dtype == pl.String and _has_decimal_comma(values.drop_nulls()):
+    if (
+        kind == "numeric"
+        and dtype == pl.String
+        and _has_decimal_comma(values.drop_nulls())
+    ):
         return ColumnGuess(kind, DECIMAL_COMMA)
     return ColumnGuess(kind)
 
 
-def guess_column(dtype: pl.DataType, cleaned: pl.Series, lines: np.ndarray) -> ColumnGuess:
+def guess_column(dtype: pl.DataType, cleaned: pl.Series) -> ColumnGuess:
     """What one column is.
 
     Args:
         dtype: the type it came with; String for text tables.
         cleaned: what `conversion.clean` made of it.
-        lines: the number of each row, for messages.
     """
     values = cleaned.drop_nulls()
     distinct = values.n_unique()
@@ -144,22 +159,26 @@ def guess_column(dtype: pl.DataType, cleaned: pl.Series, lines: np.ndarray) -> C
         return ColumnGuess("categorical")
     if dtype.is_numeric():
         return _numeric(cleaned, values, to_numbers(values), distinct, None)
-    return _guess_text(cleaned, values, distinct, lines)
+    return _guess_text(cleaned, values, distinct)
 
 
-def _guess_text(cleaned: pl.Series, values: pl.Series, distinct: int, lines: np.ndarray) -> ColumnGuess:
+def _guess_text(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
     if _is_boolean(values):
         return ColumnGuess("boolean")
     numbers = to_numbers(values)
     share = 1 - numbers.null_count() / len(values)
     if share < 1 and _has_decimal_comma(values):
-        return _numeric(cleaned, values, to_numbers(values, DECIMAL_COMMA), distinct, DECIMAL_COMMA)
+        return _numeric(
+            cleaned, values, to_numbers(values, DECIMAL_COMMA), distinct, DECIMAL_COMMA
+        )
     if share == 1:
         if values.str.contains(_LEADING_ZERO).any():
             return _codes(cleaned, values, distinct)
         return _numeric(cleaned, values, numbers, distinct, None)
     if share >= MIXED_SHARE and numbers.drop_nulls().n_unique() > _FEW:
-        raise _mixed(cleaned, lines)
+        return ColumnGuess(
+            "numeric"
+        )  # `Reading.typed` names the rows that are no numbers
     form = datetime_form(values)
     if form is not None:
         return ColumnGuess("datetime", form, _ambiguous(values, form))
@@ -185,7 +204,11 @@ def _has_decimal_comma(values: pl.Series) -> bool:
 
 
 def _numeric(
-    cleaned: pl.Series, values: pl.Series, numbers: pl.Series, distinct: int, form: str | None
+    cleaned: pl.Series,
+    values: pl.Series,
+    numbers: pl.Series,
+    distinct: int,
+    form: str | None,
 ) -> ColumnGuess:
     whole = bool((numbers == numbers.floor()).fill_null(False).all())
     if whole and len(values) > _FEW:
@@ -209,7 +232,9 @@ def _codes(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
     if len(values) > _FEW and distinct >= 0.95 * len(cleaned):
         return ColumnGuess("identifier")
     first = values.filter(values.str.contains(_LEADING_ZERO))[0]
-    return ColumnGuess("categorical", note=f"has leading zeros (such as {first}): taken as codes")
+    return ColumnGuess(
+        "categorical", note=f"has leading zeros (such as {first}): taken as codes"
+    )
 
 
 def _words(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
@@ -231,19 +256,12 @@ def _ambiguous(values: pl.Series, form: str) -> str:
     other = form.replace("%m/%d", "%d/%m")
     if other == form:
         return ""
-    read = values.unique().str.to_datetime(other, strict=False) if "%H" in form else None
+    read = (
+        values.unique().str.to_datetime(other, strict=False) if "%H" in form else None
+    )
     read = values.unique().str.to_date(other, strict=False) if read is None else read
-    return "read as month/day/year; day/month/year fits too" if read.null_count() == 0 else ""
-
-
-def _mixed(cleaned: pl.Series, lines: np.ndarray) -> DataError:
-    wrong = (to_numbers(cleaned).is_null() & cleaned.is_not_null()).arg_true().to_list()
-    cells = ", ".join(f"row {lines[row]}: {cleaned[row]!r}" for row in wrong[:3])
-    more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-    name = cleaned.name
-    return DataError(
-        f'column "{name}" mixes numbers and text: {len(wrong)} of {cleaned.count()} values are not numbers '
-        f"({cells}{more})",
-        hint=f'correct them, or pass --missing "{cleaned[wrong[0]]}" where they mean missing, '
-        f"or --columns {name}=categorical",
+    return (
+        "read as month/day/year; day/month/year fits too"
+        if read.null_count() == 0
+        else ""
     )

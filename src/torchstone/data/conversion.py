@@ -62,7 +62,9 @@ def clean(series: pl.Series, missing: Sequence[str] = ()) -> pl.Series:
     absent = text.str.to_lowercase().is_in(list(_GUISES))
     if further:
         absent = absent | text.is_in(further)
-    return text.zip_with(~absent.fill_null(True), pl.Series([None], dtype=pl.String)).alias(series.name)
+    return text.zip_with(
+        ~absent.fill_null(True), pl.Series([None], dtype=pl.String)
+    ).alias(series.name)
 
 
 def to_numbers(cleaned: pl.Series, form: str | None = None) -> pl.Series:
@@ -70,15 +72,22 @@ def to_numbers(cleaned: pl.Series, form: str | None = None) -> pl.Series:
     if cleaned.dtype != pl.String:
         return cleaned.cast(pl.Float64, strict=False)
     if form == DECIMAL_COMMA:
-        cleaned = cleaned.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+        cleaned = cleaned.str.replace_all(".", "", literal=True).str.replace(
+            ",", ".", literal=True
+        )
     return cleaned.cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def to_booleans(cleaned: pl.Series) -> pl.Series:
     """The cells as Boolean (true/false, yes/no, t/f, y/n, 1/0), null where a cell is none of them."""
     lower = cleaned.cast(pl.String).str.to_lowercase()
-    known = {**dict.fromkeys((*TRUE, "1", "1.0"), True), **dict.fromkeys((*FALSE, "0", "0.0"), False)}
-    return lower.replace_strict(known, default=None, return_dtype=pl.Boolean).alias(cleaned.name)
+    known = {
+        **dict.fromkeys((*TRUE, "1", "1.0"), True),
+        **dict.fromkeys((*FALSE, "0", "0.0"), False),
+    }
+    return lower.replace_strict(known, default=None, return_dtype=pl.Boolean).alias(
+        cleaned.name
+    )
 
 
 def to_datetimes(cleaned: pl.Series, form: str | None) -> pl.Series:
@@ -130,12 +139,12 @@ def convert(
 
     Returns:
         The column (Float64, Boolean, Datetime or String) and the mask of cells that hold a value which
-        could not be read as this kind (infinite numbers among them): those are null in the column.
+        could not be read as this kind. Those are null in the column, and so are infinite numbers.
     """
     if kind == "numeric":
-        typed = _finite_numbers(cleaned, form)
-        unread = typed.is_null() & cleaned.is_not_null()
-        return _without(typed, missing), unread
+        numbers = _numbers(cleaned, form)
+        unread = numbers.is_null() & cleaned.is_not_null()
+        return _without(numbers, missing), unread
     if kind == "boolean":
         typed = to_booleans(cleaned)
     elif kind == "datetime":
@@ -145,18 +154,24 @@ def convert(
     return typed, typed.is_null() & cleaned.is_not_null()
 
 
-def _finite_numbers(cleaned: pl.Series, form: str | None) -> pl.Series:
+def _numbers(cleaned: pl.Series, form: str | None) -> pl.Series:
     numbers = to_numbers(cleaned, form)
     if numbers.null_count() > cleaned.null_count():
         # A column of yes and no that `--columns` calls numeric.
-        numbers = numbers.zip_with(numbers.is_not_null(), to_booleans(cleaned).cast(pl.Float64))
-    nothing = pl.Series([None], dtype=pl.Float64)
-    return numbers.zip_with(numbers.is_finite().fill_null(False), nothing).alias(cleaned.name)
+        numbers = numbers.zip_with(
+            numbers.is_not_null(), to_booleans(cleaned).cast(pl.Float64)
+        )
+    return numbers
 
 
 def _without(numbers: pl.Series, missing: Sequence[str]) -> pl.Series:
-    guises = pl.Series(list(missing), dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
-    if len(guises) == 0:
-        return numbers
-    absent = numbers.is_in(guises.to_list()).fill_null(False)
-    return numbers.zip_with(~absent, pl.Series([None], dtype=pl.Float64))
+    """Numbers without the infinite ones and without those that mean "missing"."""
+    kept = numbers.is_finite().fill_null(False)
+    guises = (
+        pl.Series(list(missing), dtype=pl.String)
+        .cast(pl.Float64, strict=False)
+        .drop_nulls()
+    )
+    if len(guises):
+        kept = kept & ~numbers.is_in(guises.to_list()).fill_null(False)
+    return numbers.zip_with(kept, pl.Series([None], dtype=pl.Float64))

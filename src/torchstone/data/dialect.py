@@ -13,10 +13,15 @@ from torchstone.data.conversion import clean, datetime_form, to_numbers
 from torchstone.data.encoding import open_text
 
 SEPARATORS = (",", ";", "\t", "|")
-SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space"}
+SEPARATOR_NAMES = {
+    ",": "comma",
+    ";": "semicolon",
+    "\t": "tab",
+    "|": "vertical bar",
+    " ": "space",
+}
 
 _SAMPLE_CHARACTERS = 1 << 18
-_SAMPLE_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def find_dialect(
         text = file.read(_SAMPLE_CHARACTERS)
         whole = not file.read(1)
     text = text.lstrip("\ufeff")
-    best: tuple[tuple[float, int], str, str | None, list[list[str]]] | None = None
+    best: tuple[tuple[float, int, int], str, str | None, list[list[str]]] | None = None
     for candidate in (separator,) if separator else SEPARATORS:
         for quote in ('"', None):
             rows = _rows(text, candidate, quote, whole)
@@ -59,26 +64,29 @@ def find_dialect(
 
 def _rows(text: str, separator: str, quote: str | None, whole: bool) -> list[list[str]]:
     quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, quoting=quoting)
+    reader = csv.reader(
+        text.splitlines(keepends=True), delimiter=separator, quoting=quoting
+    )
     rows: list[list[str]] = []
     try:
         for row in reader:
             if any(field.strip() for field in row):
                 rows.append(row)
-            if len(rows) > _SAMPLE_ROWS:
-                return rows
     except csv.Error:  # a field beyond the limit: quotes that are never closed
         return rows or [[text.split("\n", 1)[0]]]
     # The sample may end within a row.
     return rows if whole or len(rows) < 2 else rows[:-1]
 
 
-def _score(rows: list[list[str]]) -> tuple[float, int]:
-    """Share of rows with the usual number of fields (0 for a single column), and that number."""
+def _score(rows: list[list[str]]) -> tuple[float, int, int]:
+    """Share of rows with the usual number of fields (0 for a single column), that number, and the rows.
+
+    Where all fits with and without quotes, more rows without them mean that quotes are ordinary characters.
+    """
     if not rows:
-        return (0.0, 0)
+        return (0.0, 0, 0)
     usual, count = Counter(len(row) for row in rows).most_common(1)[0]
-    return (count / len(rows) if usual > 1 else 0.0, usual)
+    return (count / len(rows) if usual > 1 else 0.0, usual, len(rows))
 
 
 def has_header(rows: list[list[str]]) -> bool:
@@ -98,11 +106,16 @@ def has_header(rows: list[list[str]]) -> bool:
         column = clean(pl.Series([row[place] for row in rest], dtype=pl.String))
         values = column.drop_nulls()
         if len(values) and name.strip():
-            if to_numbers(values).null_count() < 0.5 * len(values) or _is_dates(values, name):
+            if to_numbers(values).null_count() < 0.5 * len(values) or _is_dates(
+                values, name
+            ):
                 return True
             repeated = repeated or name.strip() in values
     return not repeated
 
 
 def _is_dates(values: pl.Series, name: str) -> bool:
-    return datetime_form(values) is not None and datetime_form(pl.Series([name.strip()])) is None
+    return (
+        datetime_form(values) is not None
+        and datetime_form(pl.Series([name.strip()])) is None
+    )

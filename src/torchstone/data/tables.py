@@ -59,7 +59,10 @@ def check_names(names: Sequence[str], place: str) -> None:
 def check_not_empty(table: RawTable) -> RawTable:
     """The table, or DataError when it has no row or no column."""
     if table.frame.width == 0:
-        raise DataError(f"{table.name} has no columns", hint="give a table with at least two columns")
+        raise DataError(
+            f"{table.name} has no columns",
+            hint="give a table with at least two columns",
+        )
     if table.frame.height == 0:
         raise DataError(
             f"{table.name} has column names but no rows",

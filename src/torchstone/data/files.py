@@ -1,0 +1,106 @@
+"""Files of tables: found by path, list or glob, and read by what they are."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torchstone.config import DataConfig
+from torchstone.data.binary_reading import is_binary_table, read_binary, stream_binary
+from torchstone.data.tables import RawTable, TextOptions
+from torchstone.data.text_reading import read_text, stream_text
+from torchstone.errors import DataError, did_you_mean
+
+
+def is_files(data: Any) -> bool:
+    """Whether `data` is a path, a glob, or a list of them; the files need not be there."""
+    if isinstance(data, list | tuple):
+        return len(data) > 0 and all(isinstance(item, str | Path) for item in data)
+    if isinstance(data, Path):
+        return True
+    if not isinstance(data, str) or data.startswith("torchvision:"):
+        return False
+    return (
+        glob.has_magic(data)
+        or "/" in data
+        or bool(Path(data).suffix)
+        or Path(data).exists()
+    )
+
+
+def find_files(
+    data: str | Path | list[str | Path] | tuple[str | Path, ...],
+) -> list[Path]:
+    """The files that a path, a glob or a list of them names; those of a glob in the order of their names.
+
+    Raises:
+        DataError: a file is not there (the nearest name is offered), or is a folder.
+    """
+    items = list(data) if isinstance(data, list | tuple) else [data]
+    return [path for item in items for path in _expanded(item)]
+
+
+def _expanded(item: str | Path) -> list[Path]:
+    path = Path(item).expanduser()
+    if path.is_dir():
+        tables = sorted(
+            file.name
+            for file in path.iterdir()
+            if file.suffix.lower() in (".csv", ".tsv", ".parquet")
+        )
+        raise DataError(
+            f"{path} is a folder, not a table.",
+            hint=f"Give its files, such as {path / tables[0]}."
+            if tables
+            else "Give a file or a glob.",
+        )
+    if path.exists():
+        return [path]
+    if glob.has_magic(str(item)):
+        found = [
+            Path(name)
+            for name in sorted(glob.glob(str(path), recursive=True))
+            if Path(name).is_file()
+        ]
+        if not found:
+            raise DataError(
+                f"No file matches {item}.", hint="Check the folder and the pattern."
+            )
+        return found
+    folder = path.parent
+    if not folder.is_dir():
+        raise DataError(f"There is no file {path}: the folder {folder} does not exist.")
+    names = sorted(file.name for file in folder.iterdir())
+    raise DataError(
+        f"There is no file {path}.", hint=did_you_mean(path.name, names) or None
+    )
+
+
+def text_options(config: DataConfig) -> TextOptions:
+    """What the configuration states about text tables."""
+    return TextOptions(config.separator, config.encoding, config.header)
+
+
+def read_file(path: Path, options: TextOptions) -> RawTable:
+    """A whole table, text or binary."""
+    try:
+        return read_binary(path) if is_binary_table(path) else read_text(path, options)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def stream_files(data: Any, options: TextOptions, rows: int) -> Iterator[RawTable]:
+    """The tables part by part in the order given; memory does not grow with the files."""
+    for path in find_files(data):
+        try:
+            yield from (
+                stream_binary(path, rows)
+                if is_binary_table(path)
+                else stream_text(path, options, rows)
+            )
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be read: {error.strerror or error}"
+            ) from None
