@@ -67,16 +67,24 @@ class RunError(TorchstoneError):
     """A run directory that cannot be written, read or continued."""
 
 
-class RunPathError(RunError):
+class RunPathError(RunError, UsageError):
     """A folder that is no run, or that cannot be used for one."""
 
     status = 2
 
 
 class TrainingError(TorchstoneError):
-    """Training could not go on, for example because the loss became NaN; `history` is what was finished."""
+    """Training could not go on, for example because the loss became NaN.
 
-    history: list[dict[str, Any]] | None = None
+    Args:
+        history: the records of the epochs that were finished.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, history: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.history = list(history)
 
 
 class Interrupted(TorchstoneError):

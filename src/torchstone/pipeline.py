@@ -15,15 +15,15 @@ from torchstone.config import TrainConfig, from_toml
 from torchstone.data.batches import TensorBatches
 from torchstone.evaluation.restore import Restored
 from torchstone.flow import monitoring, planning
-from torchstone.flow.continuity import as_before
+from torchstone.flow.continuity import as_before, is_complete, keep_epochs, last_checkpoint
 from torchstone.flow.execution import Execution
-from torchstone.flow.measurement import evaluate
-from torchstone.flow.preparation import Prepared, prepare, read
+from torchstone.flow.lifetime import begin, resumable
+from torchstone.flow.measurement import evaluate, load
+from torchstone.flow.preparation import Prepared, own_samples, prepare, read
 from torchstone.flow.presentation import show_findings, show_plan, write_run_report
 from torchstone.flow.record import keep_request
 from torchstone.models.build import build_model
 from torchstone.run import Run
-from torchstone.runs import checkpoint
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
 from torchstone.training import losses
@@ -61,11 +61,14 @@ def resume(
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """The last checkpoint to report; see `torchstone.resume`."""
-    saved = checkpoint.load(directory)
+    if is_complete(directory, epochs):
+        return load(directory, data=data)
+    saved = last_checkpoint(directory)
     config = from_toml(directory.config_path)
     if epochs is not None:
         config.training.epochs = epochs
-    prepared = prepare(read(data, config), config, directory)
+    prepared = prepare(own_samples(data, config, directory), config, directory)
+    keep_epochs(directory, epochs)
     with as_before(directory.read_json(directory.manifest_path), choose_device(config.training.device)[0]):
         return train_model(prepared, directory=directory, saved=saved, quiet=quiet, callbacks=callbacks)
 
@@ -156,37 +159,40 @@ def train_model(
     restored.reading = prepared.samples.reading
     if directory is None:
         hint = planning.name_hint(prepared.samples.name, config)
-        directory = RunDirectory.create(config.output.out, hint, force)
-        keep_request(prepared, restored, directory, outputs)
+        directory = begin(
+            config.output.out, hint, force, lambda made: keep_request(prepared, restored, made, outputs)
+        )
     restored.path, restored.manifest = directory.path, directory.read_json(directory.manifest_path)
-    if not quiet:
-        show_plan(restored, prepared.samples, device_name, prepared.notes)
-    show_findings(prepared.findings)
+    with resumable(directory):  # a signal from here on leaves a run that can go on
+        if not quiet:
+            show_plan(restored, prepared.samples, device_name, prepared.notes)
+        show_findings(prepared.findings)
 
-    # The loop: trains, validates, saves; `module` ends with the weights that are kept.
-    execution = Execution(
-        state,
-        train_batches,
-        val_batches,
-        objective,
-        settings,
-        metrics=monitoring.epoch_metrics(restored, settings.monitor),
-        directions=directions,
-        callbacks=callbacks,
-        directory=directory,
-        hyper_parameters=options.model_dump(exclude_none=True),
-        quiet=quiet,
-    )
-    history = execution.run(saved)
+        # The loop: trains, validates, saves; `module` ends with the weights that are kept.
+        execution = Execution(
+            state,
+            train_batches,
+            val_batches,
+            objective,
+            settings,
+            metrics=monitoring.epoch_metrics(restored, settings.monitor),
+            directions=directions,
+            callbacks=callbacks,
+            directory=directory,
+            hyper_parameters=options.model_dump(exclude_none=True),
+            quiet=quiet,
+        )
+        history = execution.run(saved)
 
-    # Evaluation on the validation rows, and the report; the test rows wait for `evaluate`.
-    restored.manifest = directory.read_json(directory.manifest_path)
-    run = Run(module, history, directory.path, restored, best=execution.best(), context=prepared)
-    run.findings, run.notes = prepared.findings, prepared.notes
-    if val_batches is not None:
-        evaluate(run, "val", device=str(device))
-    else:
-        write_run_report(run, prepared.samples)
+        # Evaluation on the validation rows, and the report; the test rows wait for `evaluate`.
+        restored.manifest = directory.read_json(directory.manifest_path)
+        run = Run(module, history, directory.path, restored, best=execution.best(), context=prepared)
+        run.findings, run.notes = prepared.findings, prepared.notes
+        if val_batches is not None:
+            evaluate(run, "val", device=str(device))
+        else:
+            write_run_report(run, prepared.samples)
+        execution.finish()
     return run
 
 

@@ -1,4 +1,4 @@
-"""Whether a run can go on bit for bit: the same versions, device and number of threads."""
+"""How a run goes on: whether it is complete, from which checkpoint, and whether bit for bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Any
 
 import torch
 
+from torchstone.config import from_toml, to_toml
+from torchstone.errors import RunError
+from torchstone.runs import checkpoint
+from torchstone.runs.checkpoint import Checkpoint
+from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import machine, versions
+from torchstone.runs.process import is_gone, is_own_process
 
 _LOG = logging.getLogger("torchstone")
 
@@ -49,3 +55,52 @@ def _differences(manifest: dict[str, Any], device: torch.device) -> Iterator[str
     for what in ("cpu", "device", "device_name"):
         if there.get(what) != here.get(what):
             yield f"{what.replace('_', ' ')} {here.get(what)} instead of {there.get(what)}"
+
+
+def is_complete(directory: RunDirectory, epochs: int | None) -> bool:
+    """Whether there is nothing left to train, which is said.
+
+    Args:
+        directory: the run that is to go on.
+        epochs: a new last epoch; None for the run's own.
+
+    Raises:
+        RunError: another process is training it.
+    """
+    manifest = directory.read_object(directory.manifest_path)
+    process = manifest.get("process")
+    if manifest.get("status") == "running" and not is_own_process(process) and not is_gone(process):
+        raise RunError(
+            f"{directory.path} is being trained by process {process.get('pid')} on {process.get('host')}."
+            if isinstance(process, dict)
+            else f"{directory.path} is being trained.",
+            hint='Wait for it or stop it. If it is no more, write "stopped" as status in manifest.json.',
+        )
+    done = manifest.get("epochs")
+    if manifest.get("status") != "finished" or not isinstance(done, int):
+        return False
+    if epochs is not None and epochs > done:
+        return False
+    _LOG.warning(
+        "%s is finished after %d epochs; nothing was changed. --epochs N trains up to epoch N.",
+        directory.path,
+        done,
+    )
+    return True
+
+
+def last_checkpoint(directory: RunDirectory) -> Checkpoint | None:
+    """The newest whole checkpoint; None for a run that was ended before its first, which begins anew.
+
+    Raises:
+        RunError: there are checkpoints, and none is whole.
+    """
+    return checkpoint.load(directory) if checkpoint.list_steps(directory) else None
+
+
+def keep_epochs(directory: RunDirectory, epochs: int | None) -> None:
+    """Writes a new last epoch into the run, so that the next resume knows it."""
+    if epochs is not None:
+        config = from_toml(directory.config_path)
+        config.training.epochs = epochs
+        directory.write_text(directory.config_path, to_toml(config))

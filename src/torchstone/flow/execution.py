@@ -96,8 +96,12 @@ class Execution:
                 log.close()
         if self.directory is not None:
             write_tensors(self.directory.weights_path, self.state.module.state_dict())
-        self._note("finished", result=self.best(), error=None)
+        self._note("running", result=self.best(), error=None)
         return history
+
+    def finish(self) -> None:
+        """Writes that the run is complete: measured and reported too."""
+        self._note("finished")
 
     def best(self) -> dict[str, Any]:
         """The record of the epoch whose weights the module has."""

@@ -19,7 +19,7 @@ from torchstone.evaluation.importance import permutation_importance
 from torchstone.evaluation.predict import predict_file
 from torchstone.evaluation.restore import Restored, restore
 from torchstone.finding import Finding
-from torchstone.flow.preparation import Prepared, prepare, read
+from torchstone.flow.preparation import Prepared, own_samples, prepare
 from torchstone.flow.presentation import write_run_report
 from torchstone.flow.record import keep_evaluation
 from torchstone.run import Run
@@ -54,10 +54,16 @@ def read_history(directory: RunDirectory) -> list[dict[str, Any]]:
 
 def read_evaluations(directory: RunDirectory) -> dict[str, Evaluation]:
     """The evaluations that a run holds, by split."""
-    return {
-        path.stem: Evaluation.from_json(directory.read_json(path))
-        for path in sorted(directory.evaluations_path.glob("*.json"))
-    }
+    evaluations = {}
+    for path in sorted(directory.evaluations_path.glob("*.json")):
+        values = directory.read_object(path)
+        try:
+            evaluations[path.stem] = Evaluation.from_json(values)
+        except (KeyError, TypeError, ValueError):
+            raise RunError(
+                f"{path} is damaged: it is not an evaluation.", hint="Remove it and evaluate the run again."
+            ) from None
+    return evaluations
 
 
 def evaluate(
@@ -98,7 +104,8 @@ def own_data(run: Run) -> Prepared:
     if isinstance(run.context, Prepared):
         return run.context
     config = _restored(run).config
-    prepared = prepare(read(run.context, config), config, RunDirectory(run.directory()))
+    directory = RunDirectory(run.directory())
+    prepared = prepare(own_samples(run.context, config, directory), config, directory)
     run.context = prepared
     return prepared
 

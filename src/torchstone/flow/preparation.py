@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torchstone.config import TrainConfig
@@ -17,6 +18,7 @@ from torchstone.errors import DataError, RunError
 from torchstone.finding import Finding
 from torchstone.flow import planning
 from torchstone.runs.directory import RunDirectory
+from torchstone.runs.durable import sha256
 from torchstone.task import Task
 
 
@@ -70,6 +72,20 @@ def read(data: Any, config: TrainConfig) -> Samples:
     return sources.load(source, config.data, config.split)
 
 
+def own_samples(data: Any, config: TrainConfig, directory: RunDirectory) -> Samples:
+    """The samples of a run that goes on or is measured.
+
+    Raises:
+        DataError: they are not where they were; says how to tell the run where they are now.
+    """
+    try:
+        return read(data, config)
+    except DataError as error:
+        moved = f"If they moved, change source in {directory.config_path}, or measure with --data FILE."
+        hint = f"{error.hint} {moved}" if error.hint else moved
+        raise DataError(f"The data of {directory.path} cannot be read: {error.message}", hint=hint) from None
+
+
 def prepare(samples: Samples, config: TrainConfig, directory: RunDirectory | None = None) -> Prepared:
     """Split, then preprocessing fitted on training rows alone, then rows as the model sees them.
 
@@ -107,16 +123,34 @@ def _as_before(
     samples: Samples, target: Target, split: Split, config: TrainConfig, directory: RunDirectory
 ) -> Prepared:
     """The data of a run, encoded as in its training."""
-    manifest = directory.read_json(directory.manifest_path)
-    if manifest["split"]["hash"] != split.hash or Task.from_json(manifest["task"]) != target.task:
+    manifest = directory.read_object(directory.manifest_path)
+    stored = directory.read_object(directory.preprocessing_path)
+    try:
+        same_rows = manifest["split"]["hash"] == split.hash and Task.from_json(manifest["task"]) == target.task
+        same_content = _same_content(manifest["data"]["files"], file_hashes(samples))
+        preprocessing = load_preprocessing(stored["features"])
+        scaling = TargetScaling.from_json(stored["target"]["scaling"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{directory.path} is damaged: manifest.json and preprocessing.json do not say {error}."
+        ) from None
+    if not same_rows or not same_content:
+        what = "its rows or targets" if not same_rows else "the content of its files"
         raise RunError(
             f"{samples.name} is not the data that {directory.path} was trained on any more: "
-            "its rows or targets have changed.",
+            f"{what} changed.",
             hint="Bring back the run's data, train a new run, or measure this one on new rows with --data.",
         )
-    stored = directory.read_json(directory.preprocessing_path)
-    preprocessing = load_preprocessing(stored["features"])
-    scaling = TargetScaling.from_json(stored["target"]["scaling"])
     findings = [Finding.from_json(values) for values in directory.read_json(directory.findings_path)]
     rows = preprocessing.encode(samples)
     return Prepared(config, samples, target, split, preprocessing, rows, scaling, findings)
+
+
+def file_hashes(samples: Samples) -> dict[str, str | None]:
+    """The SHA-256 of each file that samples come from; None for what is no file."""
+    return {name: sha256(Path(name)) if Path(name).is_file() else None for name in samples.files}
+
+
+def _same_content(before: dict[str, str | None], now: dict[str, str | None]) -> bool:
+    """Whether files hold what they held, wherever they are now; what is no file has no content to compare."""
+    return list(before.values()) == list(now.values())

@@ -1,0 +1,273 @@
+"""Each verb once; Python users and the command line call the same functions.
+
+Heavy imports stand inside the functions, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from torchstone import config as configuration
+from torchstone.config import TrainOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from torchstone.evaluation.evaluate import Evaluation
+    from torchstone.run import Run
+    from torchstone.training.callbacks import Callback
+
+
+def train(
+    data: Any = None,
+    *,
+    config: str | Path | None = None,
+    settings: Sequence[str] = (),
+    force: bool = False,
+    quiet: bool = False,
+    callbacks: Sequence[Callback] = (),
+    **options: Unpack[TrainOptions],
+) -> Run:
+    """Trains a model on data, from the split to the report; `torchstone train` word for word.
+
+    Args:
+        data: a file, several, a glob, a built-in name (`"digits"`), a polars, pandas or pyarrow frame, or
+            `(X, y)` arrays.
+        config: a `config.toml` to begin with, such as that of an earlier run.
+        settings: values as `"section.key=value"`, laid over everything else.
+        force: replace the run directory if there is one.
+        quiet: show no progress.
+        callbacks: run beside the built-in ones.
+        **options: the flags of `torchstone train` with `_` for `-`; see `torchstone.config.TrainConfig`.
+
+    Returns:
+        The run: trained module, history, validation metrics, directory.
+
+    Raises:
+        ConfigError: unknown options or values out of range, all of them at once.
+        DataError: the data cannot be read or trained on.
+        PreflightError: the model's output does not fit task, loss or data.
+        Interrupted: stopped by a signal; the run can be resumed.
+    """
+    from torchstone import pipeline
+
+    base = configuration.from_toml(config) if config is not None else None
+    asked = configuration.with_settings(configuration.from_options(dict(options), base), list(settings))
+    return pipeline.train(data, asked, force=force, quiet=quiet, callbacks=callbacks)
+
+
+def fit(
+    net: nn.Module,
+    train: Any,
+    val: Any = None,
+    *,
+    loss: Callable[..., Tensor] | None = None,
+    optimizer: Optimizer | Callable[..., Optimizer] | Mapping[str, Optimizer],
+    epochs: int,
+    batch_size: int | None = None,
+    scheduler: Any = None,
+    metrics: Mapping[str, Callable[..., Any]] | Iterable[str] | None = None,
+    monitor: str = "val_loss",
+    patience: int | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Literal["auto", "float32", "bfloat16", "float16"] | None = None,
+    device: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    step: Callable[..., Any] | None = None,
+    seed: int = 0,
+    deterministic: bool = False,
+    out: str | Path | None = None,
+    min_delta: float = 0.0,
+    keep: Literal["best", "last"] = "best",
+    average: Literal["none", "ema", "swa"] = "none",
+    average_decay: float = 0.999,
+    max_time: float | None = None,
+    compile: bool = False,  # noqa: A002 - the same word as everywhere else
+    force: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Trains your own module on your own data; nothing to subclass, nothing left behind on the module.
+
+    Args:
+        net: any `nn.Module`.
+        train: `(X, y)` or `(X, y, weights)` of tensors or arrays, a `Dataset`, or a `DataLoader`.
+        val: the same for validation; None trains without.
+        loss: `loss(outputs, targets)`, such as `nn.CrossEntropyLoss()`; None when `step` brings its own.
+        optimizer: an optimizer over the module's parameters, a function of the parameters that makes one
+            (`torch.optim.Adam`), or for several networks a dictionary of optimizers.
+        epochs: passes over the training data.
+        batch_size: samples per step; default: a `DataLoader`'s own, else chosen from the number of samples.
+        scheduler: a scheduler, or a function of the optimizer that makes one.
+        metrics: names (`"accuracy"`) or functions `metric(outputs, targets)` by name, for validation.
+        monitor: what decides which epoch is best: `"val_loss"`, `"train_loss"` or a metric.
+        patience: stop after this many epochs without improvement; None never stops.
+        clip: the largest norm of the gradients.
+        accumulate: batches whose gradients make one step.
+        precision: `"bfloat16"` or `"float16"` for mixed precision; `"auto"` decides; default `float32`.
+        device: `"cpu"`, `"cuda"`, `"mps"`; default: the first accelerator there is, else the CPU.
+        callbacks: see `torchstone.Callback`.
+        step: `step(net, batch, context)` in place of forward and loss: returns a loss, or does its own
+            backward and optimizer steps through `context` and returns numbers to log.
+        seed: seed of the order of samples and of random layers.
+        deterministic: only operations that give the same bits each time.
+        out: a run directory; nothing is written without one.
+        min_delta: the least change of `monitor` that counts as an improvement.
+        keep: the weights that `net` ends with: those of the best epoch, or the last.
+        average: average of the weights over steps (`ema`) or epochs (`swa`).
+        average_decay: decay of the `ema` average per step.
+        max_time: stop after this many seconds.
+        compile: compile the module for training.
+        force: replace the run directory if there is one.
+        quiet: show no progress.
+
+    Returns:
+        The run: `run.module` is `net`, `run.history` a frame with one row per epoch.
+
+    Raises:
+        ConfigError: an argument that cannot be used, such as an unknown metric.
+        PreflightError: the module's output does not fit loss or data.
+        Interrupted: stopped by a signal.
+    """
+    arguments = dict(locals())
+    from torchstone import fitting
+
+    return fitting.fit(fitting.FitArguments(**arguments))
+
+
+def resume(
+    run: str | Path | Run,
+    *,
+    epochs: int | None = None,
+    data: Any = None,
+    net: nn.Module | None = None,
+    quiet: bool = False,
+    callbacks: Sequence[Callback] = (),
+    **objects: Any,
+) -> Run:
+    """Goes on with a run from its last checkpoint, as if it had never been stopped.
+
+    Args:
+        run: the run directory.
+        epochs: a new last epoch, for a run that should train longer.
+        data: the data, for a run whose data were objects, not files.
+        net: the module, for a run of `ts.fit`.
+        quiet: show no progress.
+        callbacks: as in `train`.
+        **objects: for a run of `ts.fit` what it was given: `train=`, `val=`, `loss=`, `optimizer=` ...
+
+    Raises:
+        RunError: there is no run or no whole checkpoint, or a run of `ts.fit` is resumed without its objects.
+    """
+    from torchstone import fitting, pipeline
+    from torchstone.runs.directory import RunDirectory
+
+    directory = RunDirectory.open(_path_of(run))
+    if fitting.is_fit_run(directory):
+        return fitting.resume(
+            directory, net=net, epochs=epochs, quiet=quiet, callbacks=callbacks, objects=objects
+        )
+    return pipeline.resume(directory, data=data, epochs=epochs, quiet=quiet, callbacks=callbacks)
+
+
+def load(run: str | Path, *, net: nn.Module | None = None, data: Any = None, device: str = "cpu") -> Run:
+    """A run from its directory, ready to predict.
+
+    Args:
+        run: the run directory.
+        net: for a run of `ts.fit`: a module of the same architecture, which gets the weights.
+        data: the data, for a run whose data were objects, if it is to be evaluated.
+        device: where the module is put.
+
+    Raises:
+        RunError: there is no run, or its weights do not fit `net`.
+    """
+    from torchstone import fitting
+    from torchstone.flow import measurement
+    from torchstone.runs.directory import RunDirectory
+
+    directory = RunDirectory.open(run)
+    if fitting.is_fit_run(directory):
+        return fitting.load(directory, net=net, device=device)
+    return measurement.load(directory, data=data, net=net, device=device)
+
+
+def evaluate(
+    run: str | Path | Run,
+    split: Literal["val", "test"] = "test",
+    *,
+    data: Any = None,
+    net: nn.Module | None = None,
+    device: str = "auto",
+) -> Evaluation:
+    """Measures a run on its test rows, its validation rows or new data, with 95 % intervals.
+
+    Args:
+        run: a run or its directory.
+        split: which of the run's rows; each reading of `test` is recorded in the run.
+        data: new data with targets, in place of the run's own; for a run of `ts.fit` `(X, y)`, a `Dataset`
+            or a `DataLoader`.
+        net: the module, for the directory of a run of `ts.fit`.
+        device: `"auto"`, `"cpu"`, `"cuda"` ...
+
+    Raises:
+        RunError: the run's data changed since it was trained.
+        DataError: the data cannot be read, or a label is unknown.
+    """
+    from torchstone import fitting
+    from torchstone.flow import measurement
+
+    loaded = load(run, net=net) if isinstance(run, str | Path) else run
+    if loaded.restored is None:
+        return fitting.evaluate(loaded, split, data=data, device=device)
+    return measurement.evaluate(loaded, split, data=data, device=device)
+
+
+def predict(
+    run: str | Path | Run, data: Any, *, output: str | Path | None = None, device: str = "auto"
+) -> dict[str, Any]:
+    """Predicts the rows of a file and writes them; see `Run.predict` for a frame in memory.
+
+    Args:
+        run: a run of `train` or its directory.
+        data: a file with the columns that the run was trained on.
+        output: `.csv`, `.parquet` or `.jsonl`; None for CSV on stdout.
+        device: `"auto"`, `"cpu"`, `"cuda"` ...
+
+    Returns:
+        A summary: `{"version", "run", "data", "output", "rows", "notes"}`.
+    """
+    from torchstone.flow import measurement
+
+    loaded = load(run) if isinstance(run, str | Path) else run
+    return measurement.predict(loaded, data, output=output, device=device)
+
+
+def list_runs(directory: str | Path = "runs", *, sort: str | None = None) -> list[dict[str, Any]]:
+    """The runs in a folder: name, status, model, epochs, validation metrics.
+
+    Args:
+        directory: the folder that holds run directories.
+        sort: a metric to sort by, the best first; None: the newest first.
+
+    Raises:
+        RunError: there is no such folder.
+        ConfigError: there is no such metric.
+    """
+    from torchstone.flow.listing import newest_or_best
+
+    return newest_or_best(directory, sort)
+
+
+def list_models() -> list[dict[str, Any]]:
+    """The models by name: description, parameter count and the input it was counted for."""
+    from torchstone.models import build
+
+    return build.list_models()
+
+
+def _path_of(run: str | Path | Run) -> Path:
+    return Path(run) if isinstance(run, str | Path) else run.directory()
