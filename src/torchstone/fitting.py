@@ -18,15 +18,20 @@ from torchstone.evaluation.evaluate import Evaluation
 from torchstone.evaluation.restore import load_weights
 from torchstone.finding import Finding
 from torchstone.flow import request
-from torchstone.flow.continuity import as_before
+from torchstone.flow.continuity import (
+    as_before,
+    is_complete,
+    keep_epochs,
+    last_checkpoint,
+)
 from torchstone.flow.execution import Execution
+from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import read_history
 from torchstone.flow.presentation import write_fit_report
 from torchstone.flow.record import keep_evaluation
 from torchstone.flow.request import NOT_CONFIGURED, FitArguments
 from torchstone.flow.tasks import Meaning, epoch_metrics, meaning_of, measure_module
 from torchstone.run import Run
-from torchstone.runs import checkpoint
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
 from torchstone.training.callbacks import Callback
@@ -48,7 +53,9 @@ class FitContext:
 
 
 def fit(
-    arguments: FitArguments, directory: RunDirectory | None = None, saved: Checkpoint | None = None
+    arguments: FitArguments,
+    directory: RunDirectory | None = None,
+    saved: Checkpoint | None = None,
 ) -> Run:
     """Trains; see `torchstone.fit`.
 
@@ -66,7 +73,9 @@ def fit(
     if arguments.step is None:
         initialise_lazy(net, first.inputs)  # before the optimizer asks for parameters
     optimizers = request.optimizers(arguments)
-    state = TrainState.create(net, optimizers, request.schedules(arguments, optimizers), settings)
+    state = TrainState.create(
+        net, optimizers, request.schedules(arguments, optimizers), settings
+    )
     objective.prepare(net, device)
     findings = preflight(
         net,
@@ -81,8 +90,12 @@ def fit(
     metrics, directions = epoch_metrics(arguments.metrics, meaning, arguments.monitor)
     choose_monitor(settings, directions, val is not None, objective)
     if directory is None and arguments.out is not None:
-        directory = RunDirectory.create(arguments.out, force=arguments.force)
-        request.keep_request(arguments, directory, train, val, findings)
+        directory = begin(
+            arguments.out,
+            "run",
+            arguments.force,
+            lambda made: request.keep_request(arguments, made, train, val, findings),
+        )
     execution = Execution(
         state,
         train,
@@ -96,24 +109,26 @@ def fit(
         hyper_parameters=arguments.config().training.model_dump(exclude_none=True),
         quiet=arguments.quiet,
     )
-    history = execution.run(saved)
-    run = Run(
-        net,
-        history,
-        None if directory is None else directory.path,
-        best=execution.best(),
-        findings=findings,
-        notes=[*train.notes, *(val.notes if val is not None else [])],
-        context=FitContext(meaning, val),
-    )
-    if directory is not None:
-        _keep_result(run, val, device)
+    with resumable(directory):
+        history = execution.run(saved)
+        run = Run(
+            net,
+            history,
+            None if directory is None else directory.path,
+            best=execution.best(),
+            findings=findings,
+            notes=[*train.notes, *(val.notes if val is not None else [])],
+            context=FitContext(meaning, val),
+        )
+        if directory is not None:
+            _keep_result(run, val, device)
+            execution.finish()
     return run
 
 
 def is_fit_run(directory: RunDirectory) -> bool:
     """Whether a run was made from Python objects."""
-    return bool(directory.read_json(directory.manifest_path).get("kind") == "fit")
+    return bool(directory.read_object(directory.manifest_path).get("kind") == "fit")
 
 
 def resume(
@@ -133,11 +148,20 @@ def resume(
     """
     known = [field.name for field in dataclasses.fields(FitArguments)]
     if unknown := [name for name in objects if name not in known]:
-        raise ConfigError(f'resume: there is no argument "{unknown[0]}". {did_you_mean(unknown[0], known)}')
-    missing = [name for name in ("net", "train", "optimizer") if net is None or name not in {"net", *objects}]
+        raise ConfigError(
+            f'resume: there is no argument "{unknown[0]}". {did_you_mean(unknown[0], known)}'
+        )
+    missing = [
+        name
+        for name in ("net", "train", "optimizer")
+        if net is None or name not in {"net", *objects}
+    ]
     if "loss" not in objects and "step" not in objects:
         missing.append("loss")
-    validated = directory.read_json(directory.manifest_path).get("split", {}).get("val") is not None
+    validated = (
+        directory.read_json(directory.manifest_path).get("split", {}).get("val")
+        is not None
+    )
     if validated and "val" not in objects:
         missing.append("val")
     if missing:
@@ -146,16 +170,32 @@ def resume(
             f"{', '.join(missing)}.",
             hint=f'Give them: ts.resume("{directory.path}", net=..., train=..., loss=..., optimizer=...)',
         )
+    if is_complete(directory, epochs):
+        return load(directory, net=net)
     training = from_toml(directory.config_path).training.model_dump()
-    stored = {name: training[name] for name in known if name in training and name not in NOT_CONFIGURED}
+    stored = {
+        name: training[name]
+        for name in known
+        if name in training and name not in NOT_CONFIGURED
+    }
     arguments = FitArguments(
-        **{"val": None, "loss": None, **stored, **objects, "net": net, "callbacks": callbacks, "quiet": quiet}
+        **{
+            "val": None,
+            "loss": None,
+            **stored,
+            **objects,
+            "net": net,
+            "callbacks": callbacks,
+            "quiet": quiet,
+        }
     )
     if epochs is not None:
         arguments.epochs = epochs
-    saved = checkpoint.load(directory)
+    saved = last_checkpoint(directory)
+    keep_epochs(directory, epochs)
     with as_before(
-        directory.read_json(directory.manifest_path), choose_device(arguments.device or "auto")[0]
+        directory.read_json(directory.manifest_path),
+        choose_device(arguments.device or "auto")[0],
     ):
         return fit(arguments, directory, saved)
 
@@ -178,7 +218,10 @@ def load(directory: RunDirectory, *, net: nn.Module | None, device: str = "cpu")
         path.stem: Evaluation.from_json(directory.read_json(path))
         for path in sorted(directory.evaluations_path.glob("*.json"))
     }
-    findings = [Finding.from_json(values) for values in directory.read_json(directory.findings_path)]
+    findings = [
+        Finding.from_json(values)
+        for values in directory.read_json(directory.findings_path)
+    ]
     return Run(
         net,
         read_history(directory),
@@ -191,7 +234,11 @@ def load(directory: RunDirectory, *, net: nn.Module | None, device: str = "cpu")
 
 
 def evaluate(
-    run: Run, split: Literal["val", "test"] = "test", *, data: Any = None, device: str = "auto"
+    run: Run,
+    split: Literal["val", "test"] = "test",
+    *,
+    data: Any = None,
+    device: str = "auto",
 ) -> Evaluation:
     """Measures a run of `fit` with the metrics of its task; see `torchstone.evaluate`.
 
@@ -210,7 +257,9 @@ def evaluate(
             hint="Give it: ts.evaluate(run, data=(X, y)).",
         )
     meaning = context.meaning if context is not None else _stored_meaning(run)
-    evaluation = measure_module(run.module, batches, meaning, split, device=choose_device(device)[0])
+    evaluation = measure_module(
+        run.module, batches, meaning, split, device=choose_device(device)[0]
+    )
     if evaluation is None:
         raise ConfigError(
             "What the module's outputs mean is not known, so that no metric can be computed.",
@@ -228,7 +277,9 @@ def _keep_result(run: Run, val: Batches | None, device: torch.device) -> None:
     """Evaluation on the validation samples, where they have a task, and the report."""
     directory = RunDirectory(run.directory())
     meaning = run.context.meaning
-    if val is not None and (evaluation := measure_module(run.module, val, meaning, "val", device=device)):
+    if val is not None and (
+        evaluation := measure_module(run.module, val, meaning, "val", device=device)
+    ):
         run.evaluations["val"] = evaluation
         keep_evaluation(directory, evaluation)
     write_fit_report(run)
@@ -237,4 +288,6 @@ def _keep_result(run: Run, val: Batches | None, device: torch.device) -> None:
 def _stored_meaning(run: Run) -> Meaning | None:
     """What outputs and targets are, as the run's directory tells."""
     directory = RunDirectory(run.directory())
-    return Meaning.from_json(directory.read_json(directory.manifest_path).get("meaning"))
+    return Meaning.from_json(
+        directory.read_json(directory.manifest_path).get("meaning")
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +12,14 @@ from torchstone.config import to_toml
 from torchstone.data.samples import Samples
 from torchstone.evaluation.evaluate import Evaluation
 from torchstone.evaluation.restore import Restored
-from torchstone.flow.preparation import Prepared
+from torchstone.flow.preparation import Prepared, file_hashes
 from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import build_manifest
 
 
-def keep_request(prepared: Prepared, restored: Restored, directory: RunDirectory, outputs: int) -> None:
+def keep_request(
+    prepared: Prepared, restored: Restored, directory: RunDirectory, outputs: int
+) -> None:
     """Writes configuration, preprocessing, findings and manifest, before the first step.
 
     Args:
@@ -28,9 +28,16 @@ def keep_request(prepared: Prepared, restored: Restored, directory: RunDirectory
         directory: the run.
         outputs: how many numbers the model gives for a sample.
     """
-    config, split, samples, task = prepared.config, prepared.split, prepared.samples, prepared.task
+    config, split, samples, task = (
+        prepared.config,
+        prepared.split,
+        prepared.samples,
+        prepared.task,
+    )
     kept = config.model_copy(deep=True)
-    kept.output.out = None  # so that the same configuration can be run again, beside this run
+    kept.output.out = (
+        None  # so that the same configuration can be run again, beside this run
+    )
     directory.write_text(directory.config_path, to_toml(kept))
     preprocessing = {
         "version": 1,
@@ -40,7 +47,9 @@ def keep_request(prepared: Prepared, restored: Restored, directory: RunDirectory
         "reading": None if samples.reading is None else samples.reading.to_json(),
     }
     directory.write_json(directory.preprocessing_path, preprocessing)
-    directory.write_json(directory.findings_path, [finding.to_json() for finding in prepared.findings])
+    directory.write_json(
+        directory.findings_path, [finding.to_json() for finding in prepared.findings]
+    )
     counts = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
     manifest = build_manifest(
         device=device_of(restored.module),
@@ -63,21 +72,21 @@ def keep_request(prepared: Prepared, restored: Restored, directory: RunDirectory
 
 def keep_evaluation(directory: RunDirectory, evaluation: Evaluation) -> dict[str, Any]:
     """Writes an evaluation into the run and records each reading of the test rows; gives the new manifest."""
-    directory.write_json(directory.evaluations_path / f"{evaluation.split}.json", evaluation.to_json())
+    directory.write_json(
+        directory.evaluations_path / f"{evaluation.split}.json", evaluation.to_json()
+    )
     manifest: dict[str, Any] = directory.read_json(directory.manifest_path)
     if evaluation.split == "test":
-        manifest.setdefault("test_readings", []).append(datetime.now(UTC).isoformat(timespec="seconds"))
+        manifest.setdefault("test_readings", []).append(
+            datetime.now(UTC).isoformat(timespec="seconds")
+        )
         directory.write_json(directory.manifest_path, manifest)
     return manifest
 
 
 def fingerprint(samples: Samples) -> dict[str, Any]:
     """What tells this data from other data: name, rows, and the SHA-256 of each file."""
-    files = {}
-    for name in samples.files:
-        path = Path(name)
-        files[name] = _sha256(path) if path.is_file() else None
-    return {"name": samples.name, "rows": len(samples), "files": files}
+    return {"name": samples.name, "rows": len(samples), "files": file_hashes(samples)}
 
 
 def device_of(module: nn.Module) -> torch.device:
@@ -88,9 +97,8 @@ def device_of(module: nn.Module) -> torch.device:
 
 def count_parameters(module: nn.Module) -> int:
     """How many numbers a module learns."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sum(
+        parameter.numel()
+        for parameter in module.parameters()
+        if parameter.requires_grad
+    )
