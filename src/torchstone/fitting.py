@@ -18,12 +18,7 @@ from torchstone.evaluation.evaluate import Evaluation
 from torchstone.evaluation.restore import load_weights
 from torchstone.finding import Finding
 from torchstone.flow import request
-from torchstone.flow.continuity import (
-    as_before,
-    is_complete,
-    keep_epochs,
-    last_checkpoint,
-)
+from torchstone.flow.continuity import as_before, is_complete, keep_epochs, last_checkpoint
 from torchstone.flow.execution import Execution
 from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import read_history
@@ -53,9 +48,7 @@ class FitContext:
 
 
 def fit(
-    arguments: FitArguments,
-    directory: RunDirectory | None = None,
-    saved: Checkpoint | None = None,
+    arguments: FitArguments, directory: RunDirectory | None = None, saved: Checkpoint | None = None
 ) -> Run:
     """Trains; see `torchstone.fit`.
 
@@ -73,9 +66,7 @@ def fit(
     if arguments.step is None:
         initialise_lazy(net, first.inputs)  # before the optimizer asks for parameters
     optimizers = request.optimizers(arguments)
-    state = TrainState.create(
-        net, optimizers, request.schedules(arguments, optimizers), settings
-    )
+    state = TrainState.create(net, optimizers, request.schedules(arguments, optimizers), settings)
     objective.prepare(net, device)
     findings = preflight(
         net,
@@ -148,20 +139,11 @@ def resume(
     """
     known = [field.name for field in dataclasses.fields(FitArguments)]
     if unknown := [name for name in objects if name not in known]:
-        raise ConfigError(
-            f'resume: there is no argument "{unknown[0]}". {did_you_mean(unknown[0], known)}'
-        )
-    missing = [
-        name
-        for name in ("net", "train", "optimizer")
-        if net is None or name not in {"net", *objects}
-    ]
+        raise ConfigError(f'resume: there is no argument "{unknown[0]}". {did_you_mean(unknown[0], known)}')
+    missing = [name for name in ("net", "train", "optimizer") if net is None or name not in {"net", *objects}]
     if "loss" not in objects and "step" not in objects:
         missing.append("loss")
-    validated = (
-        directory.read_json(directory.manifest_path).get("split", {}).get("val")
-        is not None
-    )
+    validated = directory.read_json(directory.manifest_path).get("split", {}).get("val") is not None
     if validated and "val" not in objects:
         missing.append("val")
     if missing:
@@ -173,29 +155,16 @@ def resume(
     if is_complete(directory, epochs):
         return load(directory, net=net)
     training = from_toml(directory.config_path).training.model_dump()
-    stored = {
-        name: training[name]
-        for name in known
-        if name in training and name not in NOT_CONFIGURED
-    }
+    stored = {name: training[name] for name in known if name in training and name not in NOT_CONFIGURED}
     arguments = FitArguments(
-        **{
-            "val": None,
-            "loss": None,
-            **stored,
-            **objects,
-            "net": net,
-            "callbacks": callbacks,
-            "quiet": quiet,
-        }
+        **{"val": None, "loss": None, **stored, **objects, "net": net, "callbacks": callbacks, "quiet": quiet}
     )
     if epochs is not None:
         arguments.epochs = epochs
     saved = last_checkpoint(directory)
     keep_epochs(directory, epochs)
     with as_before(
-        directory.read_json(directory.manifest_path),
-        choose_device(arguments.device or "auto")[0],
+        directory.read_json(directory.manifest_path), choose_device(arguments.device or "auto")[0]
     ):
         return fit(arguments, directory, saved)
 
@@ -218,10 +187,7 @@ def load(directory: RunDirectory, *, net: nn.Module | None, device: str = "cpu")
         path.stem: Evaluation.from_json(directory.read_json(path))
         for path in sorted(directory.evaluations_path.glob("*.json"))
     }
-    findings = [
-        Finding.from_json(values)
-        for values in directory.read_json(directory.findings_path)
-    ]
+    findings = [Finding.from_json(values) for values in directory.read_json(directory.findings_path)]
     return Run(
         net,
         read_history(directory),
@@ -234,11 +200,7 @@ def load(directory: RunDirectory, *, net: nn.Module | None, device: str = "cpu")
 
 
 def evaluate(
-    run: Run,
-    split: Literal["val", "test"] = "test",
-    *,
-    data: Any = None,
-    device: str = "auto",
+    run: Run, split: Literal["val", "test"] = "test", *, data: Any = None, device: str = "auto"
 ) -> Evaluation:
     """Measures a run of `fit` with the metrics of its task; see `torchstone.evaluate`.
 
@@ -257,9 +219,7 @@ def evaluate(
             hint="Give it: ts.evaluate(run, data=(X, y)).",
         )
     meaning = context.meaning if context is not None else _stored_meaning(run)
-    evaluation = measure_module(
-        run.module, batches, meaning, split, device=choose_device(device)[0]
-    )
+    evaluation = measure_module(run.module, batches, meaning, split, device=choose_device(device)[0])
     if evaluation is None:
         raise ConfigError(
             "What the module's outputs mean is not known, so that no metric can be computed.",
@@ -277,9 +237,7 @@ def _keep_result(run: Run, val: Batches | None, device: torch.device) -> None:
     """Evaluation on the validation samples, where they have a task, and the report."""
     directory = RunDirectory(run.directory())
     meaning = run.context.meaning
-    if val is not None and (
-        evaluation := measure_module(run.module, val, meaning, "val", device=device)
-    ):
+    if val is not None and (evaluation := measure_module(run.module, val, meaning, "val", device=device)):
         run.evaluations["val"] = evaluation
         keep_evaluation(directory, evaluation)
     write_fit_report(run)
@@ -288,6 +246,4 @@ def _keep_result(run: Run, val: Batches | None, device: torch.device) -> None:
 def _stored_meaning(run: Run) -> Meaning | None:
     """What outputs and targets are, as the run's directory tells."""
     directory = RunDirectory(run.directory())
-    return Meaning.from_json(
-        directory.read_json(directory.manifest_path).get("meaning")
-    )
+    return Meaning.from_json(directory.read_json(directory.manifest_path).get("meaning"))

@@ -15,12 +15,7 @@ from torchstone.config import TrainConfig, from_toml
 from torchstone.data.batches import TensorBatches
 from torchstone.evaluation.restore import Restored
 from torchstone.flow import monitoring, planning
-from torchstone.flow.continuity import (
-    as_before,
-    is_complete,
-    keep_epochs,
-    last_checkpoint,
-)
+from torchstone.flow.continuity import as_before, is_complete, keep_epochs, last_checkpoint
 from torchstone.flow.execution import Execution
 from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import evaluate, load
@@ -74,13 +69,8 @@ def resume(
         config.training.epochs = epochs
     prepared = prepare(own_samples(data, config, directory), config, directory)
     keep_epochs(directory, epochs)
-    with as_before(
-        directory.read_json(directory.manifest_path),
-        choose_device(config.training.device)[0],
-    ):
-        return train_model(
-            prepared, directory=directory, saved=saved, quiet=quiet, callbacks=callbacks
-        )
+    with as_before(directory.read_json(directory.manifest_path), choose_device(config.training.device)[0]):
+        return train_model(prepared, directory=directory, saved=saved, quiet=quiet, callbacks=callbacks)
 
 
 def train_model(
@@ -102,25 +92,16 @@ def train_model(
         quiet: show no progress.
         callbacks: the user's.
     """
-    config, task, split, spec = (
-        prepared.config,
-        prepared.task,
-        prepared.split,
-        prepared.preprocessing.spec,
-    )
+    config, task, split, spec = (prepared.config, prepared.task, prepared.split, prepared.preprocessing.spec)
     options = config.training
     device, device_name = choose_device(options.device)
 
     # The loss says how targets look and how many outputs there are; with that the model can be built.
     loss = build_loss(prepared)
-    targets = losses.shape_targets(
-        prepared.scaling.scale(prepared.target.values), task, loss
-    )
+    targets = losses.shape_targets(prepared.scaling.scale(prepared.target.values), task, loss)
     outputs = losses.outputs_for(task, loss)
     with own_randomness(options.seed, None, device):
-        module = build_model(
-            config.model.model, task, spec, outputs, config.model.model_arguments
-        )
+        module = build_model(config.model.model, task, spec, outputs, config.model.model_arguments)
 
     # Training rows in a new order each epoch, validation rows always in the same.
     train_batches = TensorBatches(
@@ -135,9 +116,7 @@ def train_model(
     val_batches = None
     if len(split.val):
         val_indices = torch.from_numpy(split.val)
-        val_batches = TensorBatches(
-            prepared.rows, targets, val_indices, batch_size=4096, shuffle=False
-        )
+        val_batches = TensorBatches(prepared.rows, targets, val_indices, batch_size=4096, shuffle=False)
 
     # What changes from step to step, and what changes it.
     settings = planning.settings(config, has_validation=val_batches is not None)
@@ -175,29 +154,15 @@ def train_model(
     )
     output_kind = losses.output_kind(loss, task)
     restored = Restored(
-        module,
-        task,
-        spec,
-        prepared.preprocessing,
-        prepared.scaling,
-        output_kind,
-        config,
-        {},
-        None,
+        module, task, spec, prepared.preprocessing, prepared.scaling, output_kind, config, {}, None
     )
     restored.reading = prepared.samples.reading
     if directory is None:
         hint = planning.name_hint(prepared.samples.name, config)
         directory = begin(
-            config.output.out,
-            hint,
-            force,
-            lambda made: keep_request(prepared, restored, made, outputs),
+            config.output.out, hint, force, lambda made: keep_request(prepared, restored, made, outputs)
         )
-    restored.path, restored.manifest = (
-        directory.path,
-        directory.read_json(directory.manifest_path),
-    )
+    restored.path, restored.manifest = (directory.path, directory.read_json(directory.manifest_path))
     with resumable(directory):  # a signal from here on leaves a run that can go on
         if not quiet:
             show_plan(restored, prepared.samples, device_name, prepared.notes)
@@ -221,14 +186,7 @@ def train_model(
 
         # Evaluation on the validation rows, and the report; the test rows wait for `evaluate`.
         restored.manifest = directory.read_json(directory.manifest_path)
-        run = Run(
-            module,
-            history,
-            directory.path,
-            restored,
-            best=execution.best(),
-            context=prepared,
-        )
+        run = Run(module, history, directory.path, restored, best=execution.best(), context=prepared)
         run.findings, run.notes = prepared.findings, prepared.notes
         if val_batches is not None:
             evaluate(run, "val", device=str(device))
@@ -243,9 +201,7 @@ def build_loss(prepared: Prepared) -> nn.Module:
     options, task = prepared.config.training, prepared.task
     weights = None
     if options.class_weights == "balanced":
-        weights = losses.balanced_weights(
-            prepared.target.values[prepared.split.train], task
-        )
+        weights = losses.balanced_weights(prepared.target.values[prepared.split.train], task)
     return losses.build_loss(
         options.loss,
         task,

@@ -69,11 +69,7 @@ def is_complete(directory: RunDirectory, epochs: int | None) -> bool:
     """
     manifest = directory.read_object(directory.manifest_path)
     process = manifest.get("process")
-    if (
-        manifest.get("status") == "running"
-        and not is_own_process(process)
-        and not is_gone(process)
-    ):
+    if manifest.get("status") == "running" and not is_own_process(process) and not is_gone(process):
         raise RunError(
             f"{directory.path} is being trained by process {process.get('pid')} on {process.get('host')}."
             if isinstance(process, dict)

@@ -64,9 +64,7 @@ class Execution:
         Returns:
             The history, one record per epoch.
         """
-        log = (
-            None if self.directory is None else MetricsLog(self.directory.metrics_path)
-        )
+        log = None if self.directory is None else MetricsLog(self.directory.metrics_path)
         try:
             if saved is not None:
                 for note in saved.notes:
@@ -90,9 +88,7 @@ class Execution:
         except BaseException as error:
             try:
                 self._note(_status(error), error=_words(error))
-            except (
-                RunError
-            ) as unwritable:  # a full disk must not hide why the training ended
+            except RunError as unwritable:  # a full disk must not hide why the training ended
                 _LOG.warning("%s", unwritable.message)
             raise
         finally:
@@ -110,19 +106,13 @@ class Execution:
     def best(self) -> dict[str, Any]:
         """The record of the epoch whose weights the module has."""
         history = self.state.history
-        chosen = (
-            self.state.best.epoch
-            if self.settings.keep == "best" and self.state.best.epoch
-            else 0
-        )
+        chosen = self.state.best.epoch if self.settings.keep == "best" and self.state.best.epoch else 0
         return dict(history[chosen - 1]) if history else {}
 
     def _all_callbacks(self) -> list[Callback]:
         built_in: list[Callback] = [] if self.quiet else [Progress()]
         if self.directory is not None:
-            built_in.append(
-                TensorBoard(self.directory.path, hyper_parameters=self.hyper_parameters)
-            )
+            built_in.append(TensorBoard(self.directory.path, hyper_parameters=self.hyper_parameters))
         return [*built_in, *self.callbacks]
 
     def _note(self, status: manifest.Status, **entries: Any) -> None:
@@ -130,9 +120,7 @@ class Execution:
         if self.directory is None:
             return
         epochs, seconds = len(self.state.history), self.state.seconds
-        manifest.update_status(
-            self.directory, status, epochs=epochs, seconds=seconds, **entries
-        )
+        manifest.update_status(self.directory, status, epochs=epochs, seconds=seconds, **entries)
 
 
 def _status(error: BaseException) -> manifest.Status:
@@ -140,8 +128,4 @@ def _status(error: BaseException) -> manifest.Status:
 
 
 def _words(error: BaseException) -> str:
-    return (
-        error.message
-        if isinstance(error, TorchstoneError)
-        else f"{type(error).__name__}: {error}"
-    )
+    return error.message if isinstance(error, TorchstoneError) else f"{type(error).__name__}: {error}"

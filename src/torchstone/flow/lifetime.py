@@ -21,10 +21,7 @@ _LOG = logging.getLogger("torchstone")
 
 
 def begin(
-    path: str | Path | None,
-    name_hint: str,
-    force: bool,
-    keep: Callable[[RunDirectory], None],
+    path: str | Path | None, name_hint: str, force: bool, keep: Callable[[RunDirectory], None]
 ) -> RunDirectory:
     """A new run directory with what was asked in it; nothing stays behind where that cannot be written.
 
@@ -43,9 +40,7 @@ def begin(
     except BaseException as error:
         directory.discard()
         if isinstance(error, RunError):
-            raise RunPathError(
-                error.message, hint="Give a folder with room for it with --out DIR."
-            ) from None
+            raise RunPathError(error.message, hint="Give a folder with room for it with --out DIR.") from None
         raise
     return directory
 
@@ -75,9 +70,7 @@ def resumable(directory: RunDirectory | None) -> Iterator[None]:
                 hint=f"Go on with: torchstone resume {directory.path}",
             ) from None
         if not isinstance(error, TorchstoneError):
-            error.add_note(
-                f"What was done before is kept. Go on with: torchstone resume {directory.path}"
-            )
+            error.add_note(f"What was done before is kept. Go on with: torchstone resume {directory.path}")
         raise
 
 
@@ -97,9 +90,7 @@ def _termination_raises() -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         if os.getpid() == process:
             raise _Termination
-        signal.signal(
-            number, signal.SIG_DFL
-        )  # a forked worker ends as it would have without us
+        signal.signal(number, signal.SIG_DFL)  # a forked worker ends as it would have without us
         os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, handle)
@@ -124,8 +115,4 @@ def _status(error: BaseException) -> manifest.Status:
 
 
 def _words(error: BaseException) -> str:
-    return (
-        error.message
-        if isinstance(error, TorchstoneError)
-        else f"{type(error).__name__}: {error}"
-    )
+    return error.message if isinstance(error, TorchstoneError) else f"{type(error).__name__}: {error}"

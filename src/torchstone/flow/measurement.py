@@ -29,11 +29,7 @@ from torchstone.training.device import choose_device
 
 
 def load(
-    directory: RunDirectory,
-    *,
-    data: Any = None,
-    net: nn.Module | None = None,
-    device: str = "cpu",
+    directory: RunDirectory, *, data: Any = None, net: nn.Module | None = None, device: str = "cpu"
 ) -> Run:
     """A run from its directory; see `torchstone.load`."""
     restored = restore(directory.path, net=net, device=str(choose_device(device)[0]))
@@ -44,10 +40,7 @@ def load(
         restored,
         best=restored.manifest.get("result") or {},
         evaluations=read_evaluations(directory),
-        findings=[
-            Finding.from_json(values)
-            for values in directory.read_json(directory.findings_path)
-        ],
+        findings=[Finding.from_json(values) for values in directory.read_json(directory.findings_path)],
         notes=restored.manifest.get("notes", []),
         context=data,
     )
@@ -68,18 +61,13 @@ def read_evaluations(directory: RunDirectory) -> dict[str, Evaluation]:
             evaluations[path.stem] = Evaluation.from_json(values)
         except (KeyError, TypeError, ValueError):
             raise RunError(
-                f"{path} is damaged: it is not an evaluation.",
-                hint="Remove it and evaluate the run again.",
+                f"{path} is damaged: it is not an evaluation.", hint="Remove it and evaluate the run again."
             ) from None
     return evaluations
 
 
 def evaluate(
-    run: Run,
-    split: Literal["val", "test"] = "test",
-    *,
-    data: Any = None,
-    device: str = "auto",
+    run: Run, split: Literal["val", "test"] = "test", *, data: Any = None, device: str = "auto"
 ) -> Evaluation:
     """Measures a run; see `torchstone.evaluate`. Only here are the targets of test rows looked at."""
     restored = _restored(run)
@@ -90,10 +78,7 @@ def evaluate(
     prepared = own_data(run)
     indices = {"val": prepared.split.val, "test": prepared.split.test}[split]
     if not len(indices):
-        raise DataError(
-            f"The run has no {split} rows.",
-            hint="Measure it on new rows with --data FILE.",
-        )
+        raise DataError(f"The run has no {split} rows.", hint="Measure it on new rows with --data FILE.")
     targets, samples = prepared.target.values, prepared.samples
     evaluation = measuring.evaluate(
         restored,
@@ -106,9 +91,7 @@ def evaluate(
         validation=validation if split == "test" else None,
     )
     if split == "val":
-        evaluation.importance = permutation_importance(
-            restored, samples, targets, indices, device=place
-        )
+        evaluation.importance = permutation_importance(restored, samples, targets, indices, device=place)
     run.evaluations[split] = evaluation
     if run.path is not None:
         restored.manifest = keep_evaluation(RunDirectory(run.path), evaluation)
@@ -127,9 +110,7 @@ def own_data(run: Run) -> Prepared:
     return prepared
 
 
-def predict(
-    run: Run, data: Any, *, output: str | Path | None = None, device: str = "auto"
-) -> dict[str, Any]:
+def predict(run: Run, data: Any, *, output: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
     """Predicts the rows of a file; see `torchstone.predict`."""
     return predict_file(_restored(run), data, output, device=choose_device(device)[0])
 
@@ -138,9 +119,7 @@ def _on_new_rows(
     restored: Restored, data: Any, device: torch.device, validation: Evaluation | None
 ) -> Evaluation:
     """Measures a run on rows that are not its own; nothing is written."""
-    samples = Samples.joined(
-        list(sources.read_batches(data, restored.reading, with_target=True))
-    )
+    samples = Samples.joined(list(sources.read_batches(data, restored.reading, with_target=True)))
     assert samples.target is not None  # noqa: S101 - asked for with `with_target`
     values, present = encode_target(samples.target, restored.task, samples.place)
     rows = restored.preprocessing.encode(samples)
@@ -151,14 +130,7 @@ def _on_new_rows(
             hint="Rows without a target are for `torchstone predict`.",
         )
     return measuring.evaluate(
-        restored,
-        rows,
-        values,
-        samples,
-        indices,
-        samples.name,
-        device=device,
-        validation=validation,
+        restored, rows, values, samples, indices, samples.name, device=device, validation=validation
     )
 
 

@@ -25,9 +25,7 @@ def directions(task: Task) -> dict[str, bool]:
     return {key: metrics.METRICS[key].higher_is_better for key in metrics.known(task)}
 
 
-def epoch_metrics(
-    restored: Restored, monitor: str
-) -> Callable[[Tensor, Tensor], dict[str, float]]:
+def epoch_metrics(restored: Restored, monitor: str) -> Callable[[Tensor, Tensor], dict[str, float]]:
     """A function from all validation outputs and targets to metrics, in the target's own unit.
 
     Args:
@@ -36,9 +34,7 @@ def epoch_metrics(
     """
     task = restored.task
     monitored = monitor.removeprefix("val_")
-    keys = list(
-        dict.fromkeys([*_SHOWN[task.kind], *({monitored} & set(metrics.known(task)))])
-    )
+    keys = list(dict.fromkeys([*_SHOWN[task.kind], *({monitored} & set(metrics.known(task)))]))
 
     def compute(outputs: Tensor, targets: Tensor) -> dict[str, float]:
         if task.kind == "regression":

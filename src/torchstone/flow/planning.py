@@ -26,9 +26,7 @@ _RECIPE: dict[str, Any] = {
 _Value = TypeVar("_Value")
 
 
-def resolve(
-    config: TrainConfig, task: Task, spec: InputSpec, train_rows: int
-) -> TrainConfig:
+def resolve(config: TrainConfig, task: Task, spec: InputSpec, train_rows: int) -> TrainConfig:
     """The configuration with nothing left open; what was asked for stays as it is.
 
     Args:
@@ -41,11 +39,7 @@ def resolve(
         ModelError: there is no model of that name.
     """
     name = config.model.model
-    name = (
-        build.default_model(spec, train_rows)
-        if name == "auto"
-        else build.absolute_name(name)
-    )
+    name = build.default_model(spec, train_rows) if name == "auto" else build.absolute_name(name)
     asked = config.training.model_dump(exclude_unset=True, exclude_none=True)
     recipe = build.recipe(name, task, train_rows)
     if asked.get("patience") or "monitor" in asked:
@@ -61,11 +55,7 @@ def resolve(
 
 def settings(config: TrainConfig, *, has_validation: bool) -> Settings:
     """The numbers of the loop. Without validation rows nothing is monitored unless it was asked for."""
-    values = {
-        key: value
-        for key, value in config.training.model_dump().items()
-        if key in Settings.names()
-    }
+    values = {key: value for key, value in config.training.model_dump().items() if key in Settings.names()}
     if not has_validation and config.training.monitor == "val_loss":
         values["patience"] = None
     return Settings(**values)
@@ -73,9 +63,7 @@ def settings(config: TrainConfig, *, has_validation: bool) -> Settings:
 
 def has_batch_statistics(module: nn.Module) -> bool:
     """Whether a part of the module computes statistics over the batch, for which one sample is too few."""
-    return any(
-        isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()
-    )
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
 
 
 def known(value: _Value | None) -> _Value:

@@ -9,12 +9,7 @@ from typing import Any
 from torchstone.config import TrainConfig
 from torchstone.data import sources
 from torchstone.data.checks import check_data
-from torchstone.data.preprocessing import (
-    Preprocessing,
-    TargetScaling,
-    fit_preprocessing,
-    load_preprocessing,
-)
+from torchstone.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, load_preprocessing
 from torchstone.data.rows import Rows
 from torchstone.data.samples import Samples
 from torchstone.data.split import Split, make_split
@@ -88,14 +83,10 @@ def own_samples(data: Any, config: TrainConfig, directory: RunDirectory) -> Samp
     except DataError as error:
         moved = f"If they moved, change source in {directory.config_path}, or measure with --data FILE."
         hint = f"{error.hint} {moved}" if error.hint else moved
-        raise DataError(
-            f"The data of {directory.path} cannot be read: {error.message}", hint=hint
-        ) from None
+        raise DataError(f"The data of {directory.path} cannot be read: {error.message}", hint=hint) from None
 
 
-def prepare(
-    samples: Samples, config: TrainConfig, directory: RunDirectory | None = None
-) -> Prepared:
+def prepare(samples: Samples, config: TrainConfig, directory: RunDirectory | None = None) -> Prepared:
     """Split, then preprocessing fitted on training rows alone, then rows as the model sees them.
 
     Args:
@@ -116,39 +107,27 @@ def prepare(
     return prepared
 
 
-def divide_and_encode(
-    samples: Samples, target: Target, config: TrainConfig
-) -> Prepared:
+def divide_and_encode(samples: Samples, target: Target, config: TrainConfig) -> Prepared:
     """The same without checks, for targets that are known already."""
     split = make_split(samples, target, config.split, config.training.seed)
-    preprocessing = fit_preprocessing(
-        samples, split.train, left_out=split.left_out, time=split.time
-    )
+    preprocessing = fit_preprocessing(samples, split.train, left_out=split.left_out, time=split.time)
     scaling = TargetScaling()
     if target.task.kind == "regression":
         scaling = TargetScaling.fit(target.values, split.train)
-    resolved = planning.resolve(
-        config, target.task, preprocessing.spec, len(split.train)
-    )
+    resolved = planning.resolve(config, target.task, preprocessing.spec, len(split.train))
     rows = preprocessing.encode(samples)
     return Prepared(resolved, samples, target, split, preprocessing, rows, scaling, [])
 
 
 def _as_before(
-    samples: Samples,
-    target: Target,
-    split: Split,
-    config: TrainConfig,
-    directory: RunDirectory,
+    samples: Samples, target: Target, split: Split, config: TrainConfig, directory: RunDirectory
 ) -> Prepared:
     """The data of a run, encoded as in its training."""
     manifest = directory.read_object(directory.manifest_path)
     stored = directory.read_object(directory.preprocessing_path)
     try:
-        same_rows = (
-            manifest["split"]["hash"] == split.hash
-            and Task.from_json(manifest["task"]) == target.task
-        )
+        same_task = Task.from_json(manifest["task"]) == target.task
+        same_rows = same_task and manifest["split"]["hash"] == split.hash
         same_content = _same_content(manifest["data"]["files"], file_hashes(samples))
         preprocessing = load_preprocessing(stored["features"])
         scaling = TargetScaling.from_json(stored["target"]["scaling"])
@@ -163,22 +142,14 @@ def _as_before(
             f"{what} changed.",
             hint="Bring back the run's data, train a new run, or measure this one on new rows with --data.",
         )
-    findings = [
-        Finding.from_json(values)
-        for values in directory.read_json(directory.findings_path)
-    ]
+    findings = [Finding.from_json(values) for values in directory.read_json(directory.findings_path)]
     rows = preprocessing.encode(samples)
-    return Prepared(
-        config, samples, target, split, preprocessing, rows, scaling, findings
-    )
+    return Prepared(config, samples, target, split, preprocessing, rows, scaling, findings)
 
 
 def file_hashes(samples: Samples) -> dict[str, str | None]:
     """The SHA-256 of each file that samples come from; None for what is no file."""
-    return {
-        name: sha256(Path(name)) if Path(name).is_file() else None
-        for name in samples.files
-    }
+    return {name: sha256(Path(name)) if Path(name).is_file() else None for name in samples.files}
 
 
 def _same_content(before: dict[str, str | None], now: dict[str, str | None]) -> bool:

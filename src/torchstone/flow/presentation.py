@@ -26,9 +26,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
         terminal.print_findings(Console(stderr=True), findings)
 
 
-def show_plan(
-    restored: Restored, samples: Samples, device: str, notes: Sequence[str]
-) -> None:
+def show_plan(restored: Restored, samples: Samples, device: str, notes: Sequence[str]) -> None:
     """Prints on stderr what is going to be trained on what."""
     training = restored.config.training
     terminal.print_plan(
@@ -61,17 +59,12 @@ def write_run_report(run: Run, samples: Samples) -> None:
         raise ValueError("only a run that was made from data and kept has this report")
     columns: dict[str, Any] | None = None
     if samples.is_table:
-        columns = {
-            "used": _kinds(restored),
-            "left_out": restored.preprocessing.columns_left_out,
-        }
+        columns = {"used": _kinds(restored), "left_out": restored.preprocessing.columns_left_out}
     write_report(
         RunDirectory(run.path),
         task=restored.task,
         history=run.records,
-        evaluations={
-            name: evaluation.to_json() for name, evaluation in run.evaluations.items()
-        },
+        evaluations={name: evaluation.to_json() for name, evaluation in run.evaluations.items()},
         title=samples.name,
         columns=columns,
         findings=run.findings,
@@ -95,9 +88,7 @@ def write_fit_report(run: Run) -> None:
         directory,
         task=None if evaluation is None else Task.from_json(evaluation.task),
         history=run.records,
-        evaluations={
-            name: measured.to_json() for name, measured in run.evaluations.items()
-        },
+        evaluations={name: measured.to_json() for name, measured in run.evaluations.items()},
         title=str(model.get("name") or "fit"),
         findings=run.findings,
         config=directory.config_path.read_text(encoding="utf-8"),
@@ -116,10 +107,6 @@ def _kinds(restored: Restored) -> dict[str, str]:
 
 def _pictures(samples: Samples) -> np.ndarray | None:
     features = samples.features
-    if (
-        isinstance(features, np.ndarray)
-        and features.ndim == 4
-        and features.dtype == np.uint8
-    ):
+    if isinstance(features, np.ndarray) and features.ndim == 4 and features.dtype == np.uint8:
         return features
     return None

@@ -17,9 +17,7 @@ from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import build_manifest
 
 
-def keep_request(
-    prepared: Prepared, restored: Restored, directory: RunDirectory, outputs: int
-) -> None:
+def keep_request(prepared: Prepared, restored: Restored, directory: RunDirectory, outputs: int) -> None:
     """Writes configuration, preprocessing, findings and manifest, before the first step.
 
     Args:
@@ -28,16 +26,9 @@ def keep_request(
         directory: the run.
         outputs: how many numbers the model gives for a sample.
     """
-    config, split, samples, task = (
-        prepared.config,
-        prepared.split,
-        prepared.samples,
-        prepared.task,
-    )
+    config, split, samples, task = (prepared.config, prepared.split, prepared.samples, prepared.task)
     kept = config.model_copy(deep=True)
-    kept.output.out = (
-        None  # so that the same configuration can be run again, beside this run
-    )
+    kept.output.out = None  # so that the same configuration can be run again, beside this run
     directory.write_text(directory.config_path, to_toml(kept))
     preprocessing = {
         "version": 1,
@@ -47,9 +38,7 @@ def keep_request(
         "reading": None if samples.reading is None else samples.reading.to_json(),
     }
     directory.write_json(directory.preprocessing_path, preprocessing)
-    directory.write_json(
-        directory.findings_path, [finding.to_json() for finding in prepared.findings]
-    )
+    directory.write_json(directory.findings_path, [finding.to_json() for finding in prepared.findings])
     counts = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
     manifest = build_manifest(
         device=device_of(restored.module),
@@ -72,14 +61,10 @@ def keep_request(
 
 def keep_evaluation(directory: RunDirectory, evaluation: Evaluation) -> dict[str, Any]:
     """Writes an evaluation into the run and records each reading of the test rows; gives the new manifest."""
-    directory.write_json(
-        directory.evaluations_path / f"{evaluation.split}.json", evaluation.to_json()
-    )
+    directory.write_json(directory.evaluations_path / f"{evaluation.split}.json", evaluation.to_json())
     manifest: dict[str, Any] = directory.read_json(directory.manifest_path)
     if evaluation.split == "test":
-        manifest.setdefault("test_readings", []).append(
-            datetime.now(UTC).isoformat(timespec="seconds")
-        )
+        manifest.setdefault("test_readings", []).append(datetime.now(UTC).isoformat(timespec="seconds"))
         directory.write_json(directory.manifest_path, manifest)
     return manifest
 
@@ -97,8 +82,4 @@ def device_of(module: nn.Module) -> torch.device:
 
 def count_parameters(module: nn.Module) -> int:
     """How many numbers a module learns."""
-    return sum(
-        parameter.numel()
-        for parameter in module.parameters()
-        if parameter.requires_grad
-    )
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

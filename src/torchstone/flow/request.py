@@ -27,17 +27,7 @@ from torchstone.training.randomness import random_states, set_random_states
 from torchstone.training.schedules import Schedule
 from torchstone.training.settings import Settings
 
-_OBJECTS = (
-    "net",
-    "train",
-    "val",
-    "loss",
-    "optimizer",
-    "scheduler",
-    "metrics",
-    "callbacks",
-    "step",
-)
+_OBJECTS = ("net", "train", "val", "loss", "optimizer", "scheduler", "metrics", "callbacks", "step")
 """Arguments that are Python objects and are not written into the run."""
 
 NOT_CONFIGURED = (*_OBJECTS, "out", "force", "quiet")
@@ -78,14 +68,9 @@ class FitArguments:
 
     def settings(self) -> Settings:
         """The numbers of the loop."""
-        names = set(Settings.names()) & {
-            field.name for field in dataclasses.fields(self)
-        }
+        names = set(Settings.names()) & {field.name for field in dataclasses.fields(self)}
         values = {name: getattr(self, name) for name in names}
-        values |= {
-            "precision": self.precision or "float32",
-            "device": self.device or "auto",
-        }
+        values |= {"precision": self.precision or "float32", "device": self.device or "auto"}
         return Settings(**values)
 
     def config(self) -> TrainConfig:
@@ -95,13 +80,8 @@ class FitArguments:
             for field in dataclasses.fields(self)
             if field.name not in NOT_CONFIGURED
         }
-        values |= {
-            "precision": self.precision or "float32",
-            "device": self.device or "auto",
-        }
-        return from_options(
-            {key: value for key, value in values.items() if value is not None}
-        )
+        values |= {"precision": self.precision or "float32", "device": self.device or "auto"}
+        return from_options({key: value for key, value in values.items() if value is not None})
 
 
 def batches(arguments: FitArguments) -> tuple[Batches, Batches | None]:
@@ -126,9 +106,7 @@ def first_batch(train: Batches, device: torch.device) -> Batch:
     first = next(iter(train.to(device).epoch(0)), None)
     set_random_states(states)
     if first is None:
-        raise DataError(
-            "The training data gave no batch.", hint="Check that it has samples."
-        )
+        raise DataError("The training data gave no batch.", hint="Check that it has samples.")
     return first
 
 
@@ -145,9 +123,7 @@ def optimizers(arguments: FitArguments) -> dict[str, Optimizer]:
     if isinstance(given, Optimizer):
         return {"main": given}
     if isinstance(given, Mapping):
-        wrong = [
-            name for name, value in given.items() if not isinstance(value, Optimizer)
-        ]
+        wrong = [name for name, value in given.items() if not isinstance(value, Optimizer)]
         if wrong or not given:
             raise ConfigError("optimizer: expected a dictionary of optimizers by name.")
         return dict(given)
@@ -156,20 +132,14 @@ def optimizers(arguments: FitArguments) -> dict[str, Optimizer]:
             f"optimizer: expected an optimizer or a function of the parameters, got {given!r}.",
             hint="For example optimizer=torch.optim.Adam, or torch.optim.SGD(net.parameters(), lr=0.1).",
         )
-    trained = [
-        parameter for parameter in arguments.net.parameters() if parameter.requires_grad
-    ]
+    trained = [parameter for parameter in arguments.net.parameters() if parameter.requires_grad]
     made = given(trained)
     if not isinstance(made, Optimizer):
-        raise ConfigError(
-            f"optimizer: the function gave {type(made).__name__}, not an optimizer."
-        )
+        raise ConfigError(f"optimizer: the function gave {type(made).__name__}, not an optimizer.")
     return {"main": made}
 
 
-def schedules(
-    arguments: FitArguments, named: Mapping[str, Optimizer]
-) -> dict[str, Schedule]:
+def schedules(arguments: FitArguments, named: Mapping[str, Optimizer]) -> dict[str, Schedule]:
     """The schedules by the names of their optimizers."""
     given = arguments.scheduler
     if given is None:
@@ -230,9 +200,7 @@ def keep_request(
         test_readings=[],
     )
     directory.write_text(directory.config_path, to_toml(arguments.config()))
-    directory.write_json(
-        directory.findings_path, [finding.to_json() for finding in findings]
-    )
+    directory.write_json(directory.findings_path, [finding.to_json() for finding in findings])
     directory.write_json(directory.manifest_path, manifest)
 
 
@@ -240,8 +208,4 @@ def _described(value: Any) -> str | None:
     """An object in words that a person can read."""
     if value is None:
         return None
-    return (
-        str(value)
-        if isinstance(value, nn.Module)
-        else getattr(value, "__name__", type(value).__name__)
-    )
+    return str(value) if isinstance(value, nn.Module) else getattr(value, "__name__", type(value).__name__)

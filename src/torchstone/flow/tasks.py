@@ -97,42 +97,25 @@ def task_of(meaning: Meaning | None, outputs: Any, targets: Any) -> Task | None:
         outputs: `(N, ...)`.
         targets: `(N, ...)`.
     """
-    if (
-        meaning is None
-        or not isinstance(outputs, Tensor)
-        or not isinstance(targets, Tensor)
-    ):
+    if meaning is None or not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return None
     kind = meaning.targets
     width = outputs.shape[1] if outputs.ndim == 2 else 1
     if outputs.ndim not in (1, 2) or targets.ndim > 2:
         return None
     if kind == "numbers":
-        return Task(
-            "regression",
-            tuple(f"target_{i}" for i in range(width)) if width > 1 else ("target",),
-        )
+        return Task("regression", tuple(f"target_{i}" for i in range(width)) if width > 1 else ("target",))
     if kind == "labels" and width > 1:
-        return Task(
-            "multilabel",
-            tuple(f"label_{i}" for i in range(width)),
-            tuple(map(str, range(width))),
-        )
+        return Task("multilabel", tuple(f"label_{i}" for i in range(width)), tuple(map(str, range(width))))
     if kind == "labels":
         return Task("binary", ("target",), ("0", "1"))
     if outputs.ndim != 2 or targets.ndim != 1 or targets.is_floating_point():
         return None
-    return Task(
-        "binary" if width == 2 else "multiclass",
-        ("target",),
-        tuple(map(str, range(width))),
-    )
+    return Task("binary" if width == 2 else "multiclass", ("target",), tuple(map(str, range(width))))
 
 
 def epoch_metrics(
-    asked: Mapping[str, Callable[..., Any]] | Iterable[str] | None,
-    meaning: Meaning | None,
-    monitor: str,
+    asked: Mapping[str, Callable[..., Any]] | Iterable[str] | None, meaning: Meaning | None, monitor: str
 ) -> tuple[MetricFunction | None, dict[str, bool]]:
     """The metrics of a run of `fit`.
 
@@ -156,34 +139,21 @@ def epoch_metrics(
         names = ["accuracy"]
     known = {} if meaning is None else _known(meaning.targets)
     _check_names(names, known, meaning is not None)
-    if monitor.removeprefix("val_") in known and monitor.removeprefix("val_") not in (
-        *names,
-        *own,
-    ):
+    if monitor.removeprefix("val_") in known and monitor.removeprefix("val_") not in (*names, *own):
         names.append(monitor.removeprefix("val_"))
-    directions = {
-        **known,
-        **{name: _direction(name, function) for name, function in own.items()},
-    }
+    directions = {**known, **{name: _direction(name, function) for name, function in own.items()}}
     if not names and not own:
         return None, directions
 
     def compute(outputs: Tensor, targets: Tensor) -> dict[str, float]:
         values = _named(names, meaning, outputs, targets)
-        return values | {
-            name: float(function(outputs, targets)) for name, function in own.items()
-        }
+        return values | {name: float(function(outputs, targets)) for name, function in own.items()}
 
     return compute, directions
 
 
 def measure_module(
-    module: nn.Module,
-    batches: Batches,
-    meaning: Meaning | None,
-    split: str,
-    *,
-    device: torch.device,
+    module: nn.Module, batches: Batches, meaning: Meaning | None, split: str, *, device: torch.device
 ) -> Evaluation | None:
     """All metrics of a module's task, with intervals.
 
@@ -212,9 +182,7 @@ def measure_module(
     if task is None:
         return None
     kept = _kept(meaning, all_targets)
-    return measure(
-        task, _scored(task, meaning, all_outputs[kept], all_targets[kept]), split
-    )
+    return measure(task, _scored(task, meaning, all_outputs[kept], all_targets[kept]), split)
 
 
 def _known(kind: Kind) -> dict[str, bool]:
@@ -242,16 +210,10 @@ def _check_names(names: list[str], known: Mapping[str, bool], has_kind: bool) ->
 
 def _direction(name: str, function: Any) -> bool:
     given = getattr(function, "higher_is_better", None)
-    return (
-        bool(given)
-        if given is not None
-        else not any(word in name.lower() for word in _LOWER_IS_BETTER)
-    )
+    return bool(given) if given is not None else not any(word in name.lower() for word in _LOWER_IS_BETTER)
 
 
-def _named(
-    names: list[str], meaning: Meaning | None, outputs: Any, targets: Any
-) -> dict[str, float]:
+def _named(names: list[str], meaning: Meaning | None, outputs: Any, targets: Any) -> dict[str, float]:
     """Metrics by name; none where outputs and targets are not those of a task."""
     task = task_of(meaning, outputs, targets) if names else None
     if task is None or meaning is None:
@@ -270,14 +232,10 @@ def _kept(meaning: Meaning, targets: Tensor) -> Tensor:
     return targets.reshape(len(targets), -1).ne(meaning.ignore_index).all(dim=1)
 
 
-def _scored(
-    task: Task, meaning: Meaning, outputs: Tensor, targets: Tensor
-) -> ScoredRows:
+def _scored(task: Task, meaning: Meaning, outputs: Tensor, targets: Tensor) -> ScoredRows:
     if task.kind == "regression":
         values = outputs.double().reshape(len(outputs), -1).numpy()
-        return ScoredRows(
-            task, targets.double().reshape(len(targets), -1).numpy(), values
-        )
+        return ScoredRows(task, targets.double().reshape(len(targets), -1).numpy(), values)
     scores = probabilities(outputs, task, meaning.outputs).double().numpy()
     wanted = targets.long().reshape(len(targets)) if task.is_classification else targets
     return ScoredRows(task, wanted.numpy(), scores)
