@@ -17,6 +17,35 @@ COMMANDS = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if pa
 """The names of the commands: each is a function of that name in the file of that name."""
 
 
+def _app(*, overview: bool) -> App:
+    """The command line, its commands by import path, so that each costs the import of its own file only.
+
+    Args:
+        overview: for `torchstone --help`: with the first sentence of each, read without importing it.
+    """
+    app = App(
+        name="torchstone",
+        help="Train PyTorch models in one command.",
+        version=torchstone.__version__,
+        help_format="rich",
+    )
+    for command in COMMANDS:
+        path = f"torchstone.cli.{command}:{command}"
+        if overview:
+            app.command(path, name=command, help=_first_sentence(command))
+        else:
+            app.command(path, name=command)
+    return app
+
+
+def _first_sentence(command: str) -> str:
+    """The first sentence of a command's docstring."""
+    tree = ast.parse((Path(__file__).parent / f"{command}.py").read_text(encoding="utf-8"))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command)
+    text = ast.get_docstring(next(functions)) or ""
+    return text.partition("\n\n")[0].replace("\n", " ")
+
+
 def main() -> None:
     """Run the command line of this process and exit with its status."""
     sys.exit(run(sys.argv[1:]))
@@ -55,32 +84,3 @@ def run(arguments: list[str]) -> int:
         sys.stdout = None
         return 0
     return 0
-
-
-def _app(*, overview: bool) -> App:
-    """The command line, its commands by import path, so that each costs the import of its own file only.
-
-    Args:
-        overview: for `torchstone --help`: with the first sentence of each, read without importing it.
-    """
-    app = App(
-        name="torchstone",
-        help="Train PyTorch models in one command.",
-        version=torchstone.__version__,
-        help_format="rich",
-    )
-    for command in COMMANDS:
-        path = f"torchstone.cli.{command}:{command}"
-        if overview:
-            app.command(path, name=command, help=_first_sentence(command))
-        else:
-            app.command(path, name=command)
-    return app
-
-
-def _first_sentence(command: str) -> str:
-    """The first sentence of a command's docstring."""
-    tree = ast.parse((Path(__file__).parent / f"{command}.py").read_text(encoding="utf-8"))
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command)
-    text = ast.get_docstring(next(functions)) or ""
-    return text.partition("\n\n")[0].replace("\n", " ")

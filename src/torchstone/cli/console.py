@@ -27,7 +27,7 @@ def error_console() -> Console:
 
 
 def print_error(error: TorchstoneError) -> None:
-    """Print an error as `error: message` and its hint below."""
+    """Print an error as `error: message` and its hint below; for preflight errors every finding."""
     from rich.text import Text
 
     text = Text("error: ", style="bold red").append(error.message, style="not bold default")

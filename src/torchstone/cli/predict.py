@@ -41,7 +41,7 @@ def predict(
     summary = api.predict(run, data, output=output, device=device)
     if json:
         print_json(summary)
-    elif not quiet:
+    elif not quiet and output is not None:
         from torchstone.reporting.terminal import print_prediction_summary
 
         print_prediction_summary(error_console(), summary)

@@ -20,25 +20,24 @@ else:
     )
 
 _RUN = Group("Run", sort_key=0)
-_DATA = Group("Data", sort_key=1)
-_SPLIT = Group("Split", sort_key=2)
-_MODEL = Group("Model", sort_key=3)
-_TRAINING = Group("Training", sort_key=4)
-_OUTPUT = Group("Output", sort_key=5)
 
 
-def train(  # noqa: D417 - the flags of the sections are described in `config.py`
+def train(
     *data: str,
     config: Annotated[str | None, Parameter(group=_RUN)] = None,
-    set: Annotated[list[str] | None, Parameter(group=_RUN, negative=())] = None,  # noqa: A002 - the flag's name
+    set: Annotated[list[str] | None, Parameter(group=_RUN, negative=())] = None,
     force: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     quiet: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     json: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
-    data_flags: Annotated[DataFlags | None, Parameter(name="*", group=_DATA)] = None,
-    split_flags: Annotated[SplitFlags | None, Parameter(name="*", group=_SPLIT)] = None,
-    model_flags: Annotated[ModelFlags | None, Parameter(name="*", group=_MODEL)] = None,
-    training_flags: Annotated[TrainingFlags | None, Parameter(name="*", group=_TRAINING)] = None,
-    output_flags: Annotated[OutputFlags | None, Parameter(name="*", group=_OUTPUT)] = None,
+    data_flags: Annotated[DataFlags | None, Parameter(name="*", group=Group("Data", sort_key=1))] = None,
+    split_flags: Annotated[SplitFlags | None, Parameter(name="*", group=Group("Split", sort_key=2))] = None,
+    model_flags: Annotated[ModelFlags | None, Parameter(name="*", group=Group("Model", sort_key=3))] = None,
+    training_flags: Annotated[
+        TrainingFlags | None, Parameter(name="*", group=Group("Training", sort_key=4))
+    ] = None,
+    output_flags: Annotated[
+        OutputFlags | None, Parameter(name="*", group=Group("Output", sort_key=5))
+    ] = None,
 ) -> None:
     """Train a model on DATA and keep the run: split, preprocessing, training, validation, report.
 
