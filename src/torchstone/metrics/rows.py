@@ -84,7 +84,7 @@ class ScoredRows:
         if self.task.kind == "binary":
             return (self.outputs[:, 1] >= self.threshold).astype(np.int64)
         if self.task.kind == "multiclass":
-            return self.outputs.argmax(axis=1)
+            return np.asarray(self.outputs.argmax(axis=1))
         if self.task.kind == "multilabel":
             return (self.outputs >= self.threshold).astype(np.int64)
         return self.outputs
@@ -92,12 +92,12 @@ class ScoredRows:
     @cached_property
     def confidence(self) -> Array:
         """The probability of the most likely class, float64 (N,)."""
-        return self.outputs.max(axis=1)
+        return np.asarray(self.outputs.max(axis=1))
 
     @cached_property
     def hit(self) -> Array:
         """1 where the most likely class is the right one, float64 (N,)."""
-        return (self.outputs.argmax(axis=1) == self.targets).astype(np.float64)
+        return np.asarray(self.outputs.argmax(axis=1) == self.targets, dtype=np.float64)
 
     @cached_property
     def log_losses(self) -> Array:

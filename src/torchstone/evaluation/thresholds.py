@@ -1,0 +1,75 @@
+"""The threshold of a binary classifier: chosen on validation rows alone, its effect shown on the rows measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from torchstone.metrics import ScoredRows, compute
+
+Array = npt.NDArray[Any]
+
+_KEYS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
+_STEPS = 100
+
+
+def thresholds(scored: ScoredRows, validation: ScoredRows | None) -> dict[str, Any]:
+    """Thresholds and what they do to the rows measured.
+
+    Args:
+        scored: the rows measured.
+        validation: the rows on which thresholds are chosen; without them there is only the default.
+
+    Returns:
+        {"chosen_on": "val" or None, "choices": [{"name", "threshold", metrics of the rows measured}],
+        "effect": {"threshold": [...], one list for each metric}}.
+    """
+    chosen = {"default": scored.threshold}
+    usable = validation is not None and len(validation) > 0 and validation.finite
+    if usable and validation is not None and 0 < validation.targets.sum() < len(validation):
+        chosen |= _best(validation)
+    grid = np.arange(_STEPS + 1) / _STEPS
+    effect = [_at(scored, float(threshold)) for threshold in grid]
+    return {
+        "chosen_on": "val" if len(chosen) > 1 else None,
+        "choices": [{"name": name, "threshold": at, **_at(scored, at)} for name, at in chosen.items()],
+        "effect": {
+            "threshold": grid.tolist(),
+            **{key: [values[key] for values in effect] for key in _KEYS},
+        },
+    }
+
+
+def _at(scored: ScoredRows, threshold: float) -> dict[str, float | None]:
+    values = compute(scored.task, scored.targets, scored.outputs, _KEYS, threshold=threshold)
+    return {key: value if np.isfinite(value) else None for key, value in values.items()}
+
+
+def _best(validation: ScoredRows) -> dict[str, float]:
+    """The thresholds with the best F1 and the best balanced accuracy; of equals the highest."""
+    ranked = validation.ranked[0]
+    scores = validation.outputs[ranked.order, 1]
+    ends = np.arange(len(scores)) if ranked.ends is None else ranked.ends
+    true = np.cumsum(ranked.positive)[ends]
+    said = ends + 1.0
+    positives = float(ranked.positive.sum())
+    negatives = len(scores) - positives
+    f1 = 2.0 * true / (said + positives)
+    balanced = (true / positives + 1.0 - (said - true) / negatives) / 2.0
+    distinct = scores[ends]
+    return {
+        "best_f1": _between(distinct, int(f1.argmax())),
+        "best_balanced_accuracy": _between(distinct, int(balanced.argmax())),
+    }
+
+
+def _between(falling: Array, place: int) -> float:
+    """A threshold halfway to the next lower score, so that it says nothing about one row's digits."""
+    score = float(falling[place])
+    if place + 1 == len(falling):
+        return score
+    lower = float(falling[place + 1])
+    middle = (score + lower) / 2.0
+    return middle if lower < middle else score
