@@ -19,6 +19,11 @@ RECIPE: dict[str, Any] = {
 }
 
 
+def recipe(task: Task, rows: int) -> dict[str, Any]:
+    """What differs from `RECIPE` for many rows: batches small enough for ten epochs to be enough steps."""
+    return {"batch_size": 128, "lr": 2e-3} if rows >= 20_000 else {}
+
+
 def accepts(spec: InputSpec) -> str | None:
     """None: every input is flattened."""
     return None
