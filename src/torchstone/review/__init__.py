@@ -1,0 +1,1 @@
+"""The reviewer: a catalogue of mistakes and the engines that look for them."""

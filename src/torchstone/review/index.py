@@ -1,0 +1,49 @@
+"""Codes, names and severities of all mistakes without importing their files, which a warm start spares."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from typing import cast
+
+from torchstone.finding import Severity
+from torchstone.review.selection import UNUSED_IGNORE, Entry
+
+_HEAD = re.compile(r'^(CODE|NAME|SEVERITY)(?:: \w+)? = "([\w-]+)"', re.MULTILINE)
+_FOLDER = os.path.join(os.path.dirname(__file__), "mistakes")
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """What can be selected: each mistake of the catalogue, and comments without use; sorted by code."""
+    found = [UNUSED_IGNORE]
+    for family in os.scandir(_FOLDER):
+        if family.is_dir() and not family.name.startswith("_"):
+            names = [name for name in os.listdir(family.path) if name.endswith(".py") and name[0] != "_"]
+            found += [_entry(os.path.join(family.path, name)) for name in names]
+    return tuple(sorted(found, key=lambda entry: entry.code))
+
+
+def _entry(path: str) -> Entry:
+    with open(path, encoding="utf-8") as file:
+        head = dict(_HEAD.findall(file.read()))
+    return Entry(head["CODE"], head["NAME"], cast(Severity, head["SEVERITY"]))
+
+
+@cache
+def fingerprint() -> str:
+    """Changes when a file of the reviewer does, so that results of other rules are not taken for these."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    folders = [os.path.dirname(__file__)]
+    while folders:
+        for entry in sorted(os.scandir(folders.pop()), key=lambda entry: entry.name):
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    folders.append(entry.path)
+            elif entry.name.endswith(".py"):
+                status = entry.stat()
+                digest.update(f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
