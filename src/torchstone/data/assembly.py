@@ -254,6 +254,8 @@ def _samples(
         notes.append(f'Column "{split.group}" groups the rows and is no input.')
     features = features.select(clean(column, missing) for column in features.get_columns())
     guesses = guess_columns(features, overrides)
+    if split.time is not None and guesses[split.time].kind == "identifier":
+        guesses[split.time] = guess_columns(features, {**overrides, split.time: "numeric"})[split.time]
     kinds = {name: guess.kind for name, guess in guesses.items()}
     notes += [guess.note for guess in guesses.values() if guess.note] + left_out_note(kinds)
     if not set(kinds.values()) - set(LEFT_OUT):
@@ -273,7 +275,7 @@ def _samples(
         separator=config.separator,
         encoding=config.encoding,
     )
-    typed, told = reading.typed(features, rows.place, cleaned_already=True)
+    typed, told = reading.typed(features, rows.place)
     return Samples(
         name=rows.files[0].rsplit("/", 1)[-1],
         features=typed,

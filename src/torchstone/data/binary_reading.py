@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from torchstone.data.tables import RawTable, check_not_empty
+from torchstone.data.raw_table import RawTable, check_not_empty
 from torchstone.errors import DataError
 
 SUFFIXES = (".parquet", ".pq", ".arrow", ".feather", ".ipc", ".arrows")

@@ -10,9 +10,7 @@ import polars as pl
 
 from torchstone.data.conversion import (
     DECIMAL_COMMA,
-    FALSE,
     ISO,
-    TRUE,
     clean,
     datetime_form,
     to_numbers,
@@ -32,8 +30,8 @@ KINDS = (
 
 LEFT_OUT = {
     "text": "free text, left out for now",
-    "identifier": "an identifier: it names the row and says nothing about it",
-    "constant": "the same in every row",
+    "identifier": "identifier",
+    "constant": "constant",
     "drop": "dropped as asked",
 }
 """Kinds that no model is fed with, and why."""
@@ -46,6 +44,10 @@ _COMMA_NUMBER = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 _IDENTIFIER_NAME = re.compile(
     r"(^|[_\s.-])(id|uuid|guid|pid|index|rowid|row_id)$|(?<=[a-z])(Id|ID)$|^unnamed: 0$"
 )
+_TRUTH_WORDS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
+_ODD_MARKS = frozenset(
+    ["-", "--", "---", ".", "..", "*", "unknown", "missing", "n.a.", "not available", "none."]
+)
 _FEW = 20
 
 
@@ -56,26 +58,40 @@ class ColumnGuess:
     Attributes:
         kind: one of `KINDS`.
         form: how it is written (a format of a point in time, or DECIMAL_COMMA), None where that is plain.
-        note: what should be said about the guess, empty where nothing should.
+        note: what must be said about the guess, a sentence; empty where nothing must.
+        missing: what else means "missing" in this column.
     """
 
     kind: str
     form: str | None = None
     note: str = ""
+    missing: tuple[str, ...] = ()
 
 
 def unknown_column(name: str, columns: Iterable[str], message: str) -> DataError:
-    """The error for a column that is not there; names the nearest one, else the columns there are."""
+    """The error for a column that is not there; names the nearest one, else the columns there are.
+
+    Args:
+        name: what was asked for.
+        columns: those that there are.
+        message: who asked, such as `--target income`.
+    """
     known = list(columns)
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
     return DataError(
-        message, hint=did_you_mean(name, known) or f"The columns are: {shown}."
+        f'{message}: there is no column "{name}".',
+        hint=did_you_mean(name, known) or f"The columns are {shown}.",
     )
 
 
-def column_kinds(
-    frame: pl.DataFrame, overrides: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def left_out_note(kinds: Mapping[str, str]) -> list[str]:
+    """What must be said of the columns that are no inputs: one sentence, or none."""
+    groups = {kind: [name for name in kinds if kinds[name] == kind] for kind in LEFT_OUT}
+    told = [f"{', '.join(names)} ({LEFT_OUT[kind]})" for kind, names in groups.items() if names]
+    return [f"Left out: {'; '.join(told)}."] if told else []
+
+
+def column_kinds(frame: pl.DataFrame, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
     """The kind of each column, see `guess_columns`."""
     return {name: guess.kind for name, guess in guess_columns(frame, overrides).items()}
 
@@ -85,7 +101,6 @@ def guess_columns(
     overrides: Mapping[str, str] | None = None,
     *,
     missing: Sequence[str] = (),
-    cleaned: Mapping[str, pl.Series] | None = None,
 ) -> dict[str, ColumnGuess]:
     """Recognises each column of a table.
 
@@ -93,7 +108,6 @@ def guess_columns(
         frame: the columns, as text or typed.
         overrides: kinds that the user states, by column.
         missing: further guises of missing values.
-        cleaned: what `conversion.clean` made of the columns, made here when not given.
 
     Raises:
         DataError: an override for a column or with a kind that there is not.
@@ -102,11 +116,9 @@ def guess_columns(
     check_overrides(overrides, frame.columns)
     guesses = {}
     for column in frame.iter_columns():
-        values = cleaned[column.name] if cleaned is not None else clean(column, missing)
-        if column.name in overrides:
-            guesses[column.name] = _stated(overrides[column.name], column.dtype, values)
-        else:
-            guesses[column.name] = guess_column(column.dtype, values)
+        cleaned = clean(column, missing)
+        stated = overrides.get(column.name)
+        guesses[column.name] = _stated(stated, cleaned) if stated else guess_column(cleaned)
     return guesses
 
 
@@ -114,9 +126,7 @@ def check_overrides(overrides: Mapping[str, str], columns: Sequence[str]) -> Non
     """Raises DataError for a column that is not there or a kind that is none."""
     for name, kind in overrides.items():
         if name not in columns:
-            raise unknown_column(
-                name, columns, f'--columns {name}={kind}: there is no column "{name}".'
-            )
+            raise unknown_column(name, columns, f'--columns {name}={kind}: there is no column "{name}".')
         if kind not in KINDS:
             nearest = did_you_mean(kind, KINDS)
             raise DataError(
@@ -125,30 +135,24 @@ def check_overrides(overrides: Mapping[str, str], columns: Sequence[str]) -> Non
             )
 
 
-def _stated(kind: str, dtype: pl.DataType, values: pl.Series) -> ColumnGuess:
+def _stated(kind: str, cleaned: pl.Series) -> ColumnGuess:
     if kind == "datetime":
-        form = ISO if dtype.is_temporal() else datetime_form(values)
-        return ColumnGuess(kind, form)
-    if (
-        kind == "numeric"
-        and dtype == pl.String
-        and _has_decimal_comma(values.drop_nulls())
-    ):
+        return ColumnGuess(
+            kind, ISO if cleaned.dtype.is_temporal() else datetime_form(cleaned.cast(pl.String))
+        )
+    if kind == "numeric" and cleaned.dtype == pl.String and _has_decimal_comma(cleaned.drop_nulls()):
         return ColumnGuess(kind, DECIMAL_COMMA)
     return ColumnGuess(kind)
 
 
-def guess_column(dtype: pl.DataType, cleaned: pl.Series) -> ColumnGuess:
-    """What one column is.
-
-    Args:
-        dtype: the type it came with; String for text tables.
-        cleaned: what `conversion.clean` made of it.
-    """
+def guess_column(cleaned: pl.Series) -> ColumnGuess:
+    """What one column is, from what `conversion.clean` made of it."""
+    dtype = cleaned.dtype
     values = cleaned.drop_nulls()
+    values = values.drop_nans() if dtype.is_float() else values
     distinct = values.n_unique()
     if len(values) == 0:
-        return ColumnGuess("constant", note="has no value at all")
+        return ColumnGuess("constant", note=f'Column "{cleaned.name}" has no value at all.')
     if distinct == 1 and len(values) == len(cleaned):
         return ColumnGuess("constant")
     if dtype == pl.Boolean:
@@ -159,7 +163,7 @@ def guess_column(dtype: pl.DataType, cleaned: pl.Series) -> ColumnGuess:
         return ColumnGuess("categorical")
     if dtype.is_numeric():
         return _numeric(cleaned, values, to_numbers(values), distinct, None)
-    return _guess_text(cleaned, values, distinct)
+    return _guess_text(cleaned.cast(pl.String), values.cast(pl.String), distinct)
 
 
 def _guess_text(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
@@ -168,33 +172,36 @@ def _guess_text(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnG
     numbers = to_numbers(values)
     share = 1 - numbers.null_count() / len(values)
     if share < 1 and _has_decimal_comma(values):
-        return _numeric(
-            cleaned, values, to_numbers(values, DECIMAL_COMMA), distinct, DECIMAL_COMMA
-        )
+        return _numeric(cleaned, values, to_numbers(values, DECIMAL_COMMA), distinct, DECIMAL_COMMA)
     if share == 1:
         if values.str.contains(_LEADING_ZERO).any():
             return _codes(cleaned, values, distinct)
         return _numeric(cleaned, values, numbers, distinct, None)
-    if share >= MIXED_SHARE and numbers.drop_nulls().n_unique() > _FEW:
-        return ColumnGuess(
-            "numeric"
-        )  # `Reading.typed` names the rows that are no numbers
     form = datetime_form(values)
     if form is not None:
         return ColumnGuess("datetime", form, _ambiguous(values, form))
     if share > 0.5:
-        other = values.filter(numbers.is_null())
-        note = f"{len(other)} of {len(values)} values are not numbers (such as {other[0]!r}): taken as categorical"
-        return ColumnGuess("categorical", note=note)
+        return _mixed(values, numbers, share)
     return _words(cleaned, values, distinct)
 
 
+def _mixed(values: pl.Series, numbers: pl.Series, share: float) -> ColumnGuess:
+    """A column of numbers and other words."""
+    other = values.filter(numbers.is_null())
+    told = f'Column "{values.name}": {len(other)} of {len(values)} values are no numbers'
+    words = other.unique(maintain_order=True).to_list()
+    if len(words) == 1 and words[0].lower() in _ODD_MARKS:
+        return ColumnGuess("numeric", None, f'{told} but "{words[0]}", taken as missing.', (words[0],))
+    if share >= MIXED_SHARE and numbers.drop_nulls().n_unique() > _FEW:
+        return ColumnGuess("numeric")  # `Reading.typed` names the rows that are no numbers
+    return ColumnGuess("categorical", note=f'{told}, such as "{words[0]}": taken as categorical.')
+
+
 def _is_boolean(values: pl.Series) -> bool:
-    found = set(values.head(1000).str.to_lowercase().unique())
-    if not any(found <= {yes, no} for yes, no in zip(TRUE, FALSE, strict=True)):
+    """Whether the column holds two opposite truth words and nothing else (0 and 1 are numbers)."""
+    if values.head(1000).n_unique() > 6:
         return False
-    found = set(values.str.to_lowercase().unique())
-    return any(found == {yes, no} for yes, no in zip(TRUE, FALSE, strict=True))
+    return set(values.str.to_lowercase().unique()) in _TRUTH_WORDS
 
 
 def _has_decimal_comma(values: pl.Series) -> bool:
@@ -214,7 +221,7 @@ def _numeric(
     if whole and len(values) > _FEW:
         complete = len(values) == len(cleaned)
         if complete and distinct == len(values) and _counts_up(numbers):
-            return ColumnGuess("identifier", form, "counts the rows")
+            return ColumnGuess("identifier", form)
         if _named_identifier(cleaned.name) and distinct >= 0.5 * len(values):
             return ColumnGuess("identifier", form)
     return ColumnGuess("numeric", form)
@@ -232,9 +239,7 @@ def _codes(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
     if len(values) > _FEW and distinct >= 0.95 * len(cleaned):
         return ColumnGuess("identifier")
     first = values.filter(values.str.contains(_LEADING_ZERO))[0]
-    return ColumnGuess(
-        "categorical", note=f"has leading zeros (such as {first}): taken as codes"
-    )
+    return ColumnGuess("categorical", note=f"has leading zeros (such as {first}): taken as codes")
 
 
 def _words(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
@@ -256,12 +261,6 @@ def _ambiguous(values: pl.Series, form: str) -> str:
     other = form.replace("%m/%d", "%d/%m")
     if other == form:
         return ""
-    read = (
-        values.unique().str.to_datetime(other, strict=False) if "%H" in form else None
-    )
+    read = values.unique().str.to_datetime(other, strict=False) if "%H" in form else None
     read = values.unique().str.to_date(other, strict=False) if read is None else read
-    return (
-        "read as month/day/year; day/month/year fits too"
-        if read.null_count() == 0
-        else ""
-    )
+    return "read as month/day/year; day/month/year fits too" if read.null_count() == 0 else ""

@@ -9,8 +9,9 @@ import polars as pl
 #: How published data writes "no value"; compared without regard to case after spaces are trimmed.
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "null", "None", "?", "<NA>", "NaT")
 
-TRUE = ("true", "yes", "t", "y")
-FALSE = ("false", "no", "f", "n")
+TRUE = frozenset(["1", "true", "yes", "t", "y"])
+FALSE = frozenset(["0", "false", "no", "f", "n"])
+"""How truth values are written, compared in lower case."""
 
 #: Form of a numeric column whose decimals are written with a comma ("3,14").
 DECIMAL_COMMA = "decimal comma"
@@ -46,53 +47,61 @@ _GUISES = tuple(guise.lower() for guise in MISSING)
 
 
 def clean(series: pl.Series, missing: Sequence[str] = ()) -> pl.Series:
-    """The cells as text: trimmed, and null where a value is missing.
+    """A column as it came, its text trimmed and null where a value is missing.
 
     Args:
-        series: a column of any type; numbers and points in time are written as text without loss.
+        series: a column of any type; one that is typed already (numbers, truth values, points in time,
+            categories) stays as it is.
         missing: further guises of a missing value, as given with ``--missing``.
-
-    Returns:
-        A String series of the same name and length.
     """
-    if series.dtype.is_float():
-        series = series.fill_nan(None)
-    text = series.cast(pl.String).str.strip_chars()
-    further = [guise.strip() for guise in missing]
+    if series.dtype == pl.Null:
+        return series.cast(pl.String)
+    if series.dtype == pl.Binary:
+        series = series.cast(pl.String, strict=False)
+    if series.dtype != pl.String:
+        return series
+    text = series.str.strip_chars()
     absent = text.str.to_lowercase().is_in(list(_GUISES))
-    if further:
-        absent = absent | text.is_in(further)
-    return text.zip_with(
-        ~absent.fill_null(True), pl.Series([None], dtype=pl.String)
-    ).alias(series.name)
+    if missing:
+        absent = absent | text.is_in([guise.strip() for guise in missing])
+    return text.zip_with(~absent.fill_null(True), pl.Series([None], dtype=pl.String)).alias(series.name)
 
 
 def to_numbers(cleaned: pl.Series, form: str | None = None) -> pl.Series:
     """The cells as Float64, null where a cell is not a number; ``form`` may be DECIMAL_COMMA."""
-    if cleaned.dtype != pl.String:
-        return cleaned.cast(pl.Float64, strict=False)
+    if cleaned.dtype.is_numeric() or cleaned.dtype == pl.Boolean:
+        return cleaned.cast(pl.Float64)
+    if cleaned.dtype.is_temporal():
+        return pl.Series(cleaned.name, [None] * len(cleaned), dtype=pl.Float64)
+    text = cleaned.cast(pl.String)
     if form == DECIMAL_COMMA:
-        cleaned = cleaned.str.replace_all(".", "", literal=True).str.replace(
-            ",", ".", literal=True
-        )
-    return cleaned.cast(pl.Float64, strict=False).fill_nan(None)
+        text = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return text.cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def to_booleans(cleaned: pl.Series) -> pl.Series:
-    """The cells as Boolean (true/false, yes/no, t/f, y/n, 1/0), null where a cell is none of them."""
-    lower = cleaned.cast(pl.String).str.to_lowercase()
-    known = {
-        **dict.fromkeys((*TRUE, "1", "1.0"), True),
-        **dict.fromkeys((*FALSE, "0", "0.0"), False),
-    }
-    return lower.replace_strict(known, default=None, return_dtype=pl.Boolean).alias(
-        cleaned.name
-    )
+    """The cells as Boolean (see TRUE and FALSE), null where a cell is none of them."""
+    lower = cleaned.cast(pl.String).str.to_lowercase().str.strip_suffix(".0")
+    known = {**dict.fromkeys(sorted(TRUE), True), **dict.fromkeys(sorted(FALSE), False)}
+    return lower.replace_strict(known, default=None, return_dtype=pl.Boolean).alias(cleaned.name)
+
+
+def to_categories(column: pl.Series) -> pl.Series:
+    """The cells as text, whole numbers without a decimal point."""
+    if column.dtype.is_float():
+        return column.fill_nan(None).cast(pl.String).str.strip_suffix(".0")
+    return column.cast(pl.String)
 
 
 def to_datetimes(cleaned: pl.Series, form: str | None) -> pl.Series:
     """The cells as Datetime (microseconds, no time zone: UTC), null where a cell does not follow ``form``."""
     moment = pl.Datetime("us")
+    if cleaned.dtype.is_temporal():
+        zoned = isinstance(cleaned.dtype, pl.Datetime) and cleaned.dtype.time_zone is not None
+        return (cleaned.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else cleaned).cast(
+            moment
+        )
+    cleaned = cleaned.cast(pl.String)
     if form is None:
         form = datetime_form(cleaned) or ISO
     if form != ISO:
@@ -132,7 +141,7 @@ def convert(
     """The typed column of a kind.
 
     Args:
-        cleaned: what `clean` gives.
+        cleaned: what `clean` gives, text or typed.
         kind: one of `columns.KINDS`; all but numeric, boolean and datetime stay text.
         form: how the column is written, as recognised on the training data.
         missing: further guises; those that are numbers are compared as numbers ("0" is "0.0").
@@ -150,7 +159,8 @@ def convert(
     elif kind == "datetime":
         typed = to_datetimes(cleaned, form)
     else:
-        typed = cleaned
+        typed = clean(to_categories(cleaned), missing)
+        return typed, pl.Series(cleaned.name, [False]).new_from_index(0, len(cleaned))
     return typed, typed.is_null() & cleaned.is_not_null()
 
 
@@ -158,20 +168,14 @@ def _numbers(cleaned: pl.Series, form: str | None) -> pl.Series:
     numbers = to_numbers(cleaned, form)
     if numbers.null_count() > cleaned.null_count():
         # A column of yes and no that `--columns` calls numeric.
-        numbers = numbers.zip_with(
-            numbers.is_not_null(), to_booleans(cleaned).cast(pl.Float64)
-        )
+        numbers = numbers.zip_with(numbers.is_not_null(), to_booleans(cleaned).cast(pl.Float64))
     return numbers
 
 
 def _without(numbers: pl.Series, missing: Sequence[str]) -> pl.Series:
     """Numbers without the infinite ones and without those that mean "missing"."""
     kept = numbers.is_finite().fill_null(False)
-    guises = (
-        pl.Series(list(missing), dtype=pl.String)
-        .cast(pl.Float64, strict=False)
-        .drop_nulls()
-    )
+    guises = pl.Series(list(missing), dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
     if len(guises):
         kept = kept & ~numbers.is_in(guises.to_list()).fill_null(False)
     return numbers.zip_with(kept, pl.Series([None], dtype=pl.Float64))

@@ -64,9 +64,7 @@ def find_dialect(
 
 def _rows(text: str, separator: str, quote: str | None, whole: bool) -> list[list[str]]:
     quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(
-        text.splitlines(keepends=True), delimiter=separator, quoting=quoting
-    )
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, quoting=quoting)
     rows: list[list[str]] = []
     try:
         for row in reader:
@@ -106,16 +104,11 @@ def has_header(rows: list[list[str]]) -> bool:
         column = clean(pl.Series([row[place] for row in rest], dtype=pl.String))
         values = column.drop_nulls()
         if len(values) and name.strip():
-            if to_numbers(values).null_count() < 0.5 * len(values) or _is_dates(
-                values, name
-            ):
+            if to_numbers(values).null_count() < 0.5 * len(values) or _is_dates(values, name):
                 return True
             repeated = repeated or name.strip() in values
     return not repeated
 
 
 def _is_dates(values: pl.Series, name: str) -> bool:
-    return (
-        datetime_form(values) is not None
-        and datetime_form(pl.Series([name.strip()])) is None
-    )
+    return datetime_form(values) is not None and datetime_form(pl.Series([name.strip()])) is None

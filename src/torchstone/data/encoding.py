@@ -53,9 +53,7 @@ def find_encoding(path: Path) -> str:
     with open_bytes(path) as file:
         start = file.read(_BLOCK)
     if not start.strip(b"\r\n\t \xef\xbb\xbf"):
-        raise DataError(
-            f"{path} is empty", hint="give a file with a header line and rows"
-        )
+        raise DataError(f"{path} is empty", hint="give a file with a header line and rows")
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return _held(path, encoding)
@@ -79,12 +77,8 @@ def _refuse_binary(path: Path, start: bytes) -> None:
     hint = "give a text file (CSV, TSV), Parquet or Arrow; a workbook is saved as CSV first"
     for mark, name in _BINARY_STARTS:
         if start.startswith(mark):
-            raise DataError(
-                f"{path} is a binary file ({name}), not a text table", hint=hint
-            )
-    control = sum(
-        start.count(byte) for byte in range(32) if byte not in (9, 10, 12, 13, 26, 27)
-    )
+            raise DataError(f"{path} is a binary file ({name}), not a text table", hint=hint)
+    control = sum(start.count(byte) for byte in range(32) if byte not in (9, 10, 12, 13, 26, 27))
     if b"\0" in start or control > 0.02 * len(start):
         raise DataError(f"{path} is a binary file, not a text table", hint=hint)
 

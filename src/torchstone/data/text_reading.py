@@ -14,7 +14,7 @@ import polars as pl
 
 from torchstone.data.dialect import SEPARATOR_NAMES, Dialect, find_dialect
 from torchstone.data.encoding import find_encoding, open_text
-from torchstone.data.tables import RawTable, TextOptions, check_names, check_not_empty
+from torchstone.data.raw_table import RawTable, TextOptions, check_names, check_not_empty
 from torchstone.errors import DataError
 
 _BLOCK = 1 << 23
@@ -60,20 +60,14 @@ def inspect(path: Path, options: TextOptions) -> TextFile:
     Raises:
         DataError: it is empty, not text, or its columns have no names of their own.
     """
-    encoding = (
-        _known_encoding(options.encoding) if options.encoding else find_encoding(path)
-    )
+    encoding = _known_encoding(options.encoding) if options.encoding else find_encoding(path)
     try:
-        dialect = find_dialect(
-            path, encoding, _separator(options.separator), options.header
-        )
+        dialect = find_dialect(path, encoding, _separator(options.separator), options.header)
     except UnicodeError as error:
         raise _undecodable(path, encoding, error) from None
     names = [f"column_{place}" for place in range(1, len(dialect.first) + 1)]
     if dialect.header:
-        names = [
-            name or place for name, place in zip(dialect.first, names, strict=True)
-        ]
+        names = [name or place for name, place in zip(dialect.first, names, strict=True)]
         check_names(names, str(path))
     return TextFile(path, encoding, dialect, names)
 
@@ -119,25 +113,20 @@ def read_text(path: Path, options: TextOptions) -> RawTable:
         frame, lines = _whole(file)
     except DataError as error:
         frame, lines, file = _without_quotes(file, error)
-    separator = file.dialect.separator
-    header = file.dialect.header
-    return check_not_empty(
-        RawTable(str(path), frame, lines, header, separator, file.encoding, [file.note])
-    )
+    return check_not_empty(RawTable(str(path), frame, lines, file.dialect, [file.note]))
 
 
 def _whole(file: TextFile) -> tuple[pl.DataFrame, np.ndarray]:
     parts = list(parts_of(file))
-    empty = pl.DataFrame(schema={name: pl.String for name in file.names})
-    frame = pl.concat([frame for frame, _ in parts], rechunk=True) if parts else empty
-    return frame, np.concatenate(
-        [np.zeros(0, dtype=np.int64), *(lines for _, lines in parts)]
-    )
+    frame = pl.concat([frame for frame, _ in parts], rechunk=True) if parts else _empty(file)
+    return frame, np.concatenate([np.zeros(0, dtype=np.int64), *(lines for _, lines in parts)])
 
 
-def _without_quotes(
-    file: TextFile, error: DataError
-) -> tuple[pl.DataFrame, np.ndarray, TextFile]:
+def _empty(file: TextFile) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(file.names, pl.String))
+
+
+def _without_quotes(file: TextFile, error: DataError) -> tuple[pl.DataFrame, np.ndarray, TextFile]:
     """The table once more with quotes as ordinary characters; the error where that is not what they are."""
     if file.dialect.quote is None:
         raise error
@@ -157,30 +146,20 @@ def stream_text(path: Path, options: TextOptions, rows: int) -> Iterator[RawTabl
     if options.separator is not None and not _fits(path, options):
         options = replace(options, separator=None)
     file = inspect(path, replace(options, encoding=None))
-    found = (file.dialect.header, file.dialect.separator, file.encoding)
-    none = True
+    any_row = False
     for frame, lines in parts_of(file):
         for start in range(0, frame.height, rows):
-            none = False
+            any_row = True
             part, part_lines = frame[start : start + rows], lines[start : start + rows]
-            yield RawTable(str(path), part, part_lines, *found, notes=[file.note])
-    if none:
-        check_not_empty(
-            RawTable(
-                str(path),
-                pl.DataFrame(schema=dict.fromkeys(file.names, pl.String)),
-                lines=np.zeros(0),
-            )
-        )
+            yield RawTable(str(path), part, part_lines, file.dialect, [file.note])
+    if not any_row:
+        check_not_empty(RawTable(str(path), _empty(file), np.zeros(0, dtype=np.int64)))
 
 
 def _fits(path: Path, options: TextOptions) -> bool:
     """Whether the separator of training divides this file too."""
     stated = inspect(path, replace(options, encoding=None))
-    return (
-        len(stated.names) > 1
-        or len(inspect(path, TextOptions(header=options.header)).names) == 1
-    )
+    return len(stated.names) > 1 or len(inspect(path, TextOptions(header=options.header)).names) == 1
 
 
 def parts_of(file: TextFile) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:
@@ -197,9 +176,7 @@ def parts_of(file: TextFile) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:
                 cut = _last_end(block, file.dialect.quote)
                 block, rest = block[:cut], block[cut:]
             if block.strip("\n "):
-                frame, lines = _parse(
-                    file, block, line, skip_first=first and file.dialect.header
-                )
+                frame, lines = _parse(file, block, line, skip_first=first and file.dialect.header)
                 first = False
                 if frame.height:
                     yield frame, lines
@@ -232,9 +209,7 @@ def _parse(
     return _by_rows(file, block, first_line, skip_first)
 
 
-def _scan(
-    file: TextFile, block: str, first_line: int
-) -> tuple[bytes, np.ndarray] | None:
+def _scan(file: TextFile, block: str, first_line: int) -> tuple[bytes, np.ndarray] | None:
     """The block as bytes without blank lines and the line of each row, None when a row is ragged."""
     if not block.endswith("\n"):
         block += "\n"
@@ -252,9 +227,7 @@ def _scan(
     starts = np.concatenate([[0], ends[:-1] + 1])
     fields = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     kept = np.ones(len(ends), dtype=bool)
-    for row in np.flatnonzero(
-        (fields == 1) if len(file.names) > 1 else (ends - starts < 2)
-    ):
+    for row in np.flatnonzero((fields == 1) if len(file.names) > 1 else (ends - starts < 2)):
         kept[row] = bool(data[starts[row] : ends[row]].tobytes().strip())
     if (fields[kept] != len(file.names)).any():
         return None
@@ -271,10 +244,9 @@ def _polars(file: TextFile, data: bytes) -> pl.DataFrame | None:
         return pl.read_csv(
             io.BytesIO(data),
             has_header=False,
-            schema={name: pl.String for name in file.names},
+            schema=dict.fromkeys(file.names, pl.String),
             separator=file.dialect.separator,
             quote_char=file.dialect.quote,
-            missing_utf8_is_empty_string=True,
             raise_if_empty=False,
         )
     except pl.exceptions.PolarsError:
@@ -309,9 +281,7 @@ def _by_rows(
             hint="Is a quote opened there and never closed?",
         ) from None
     start = int(skip_first)
-    frame = pl.DataFrame(
-        rows[start:], schema={name: pl.String for name in file.names}, orient="row"
-    )
+    frame = pl.DataFrame(rows[start:], schema=dict.fromkeys(file.names, pl.String), orient="row")
     return frame, np.array(lines[start:], dtype=np.int64)
 
 

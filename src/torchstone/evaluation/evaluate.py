@@ -16,7 +16,7 @@ from torchstone.evaluation.intervals import with_intervals
 from torchstone.evaluation.outputs import model_outputs, to_units
 from torchstone.evaluation.residuals import residuals
 from torchstone.evaluation.restore import Restored
-from torchstone.evaluation.thresholds import thresholds
+from torchstone.evaluation.thresholds import best_thresholds, thresholds
 from torchstone.evaluation.worst import worst_rows
 from torchstone.metrics import ScoredRows
 from torchstone.metrics.rows import Draws
@@ -83,7 +83,7 @@ def evaluate(
     split: str,
     *,
     device: torch.device | str | None = None,
-    validation: ScoredRows | Array | None = None,
+    validation: Evaluation | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Measures a model on some of the samples.
@@ -96,16 +96,12 @@ def evaluate(
         indices: the samples to measure on.
         split: what they are called.
         device: where to compute; where the module is by default.
-        validation: the rows on which a binary threshold is chosen, scored, or their indices among the samples;
-            for the split `val` the rows measured themselves.
+        validation: the evaluation of the validation rows, for the thresholds that were chosen on them.
         seed: of the bootstrap.
     """
     task = restored.task
     indices = np.asarray(indices, dtype=np.int64)
     scored = ScoredRows(task, targets[indices], model_outputs(restored, rows, indices, device=device))
-    if validation is not None and not isinstance(validation, ScoredRows):
-        places = np.asarray(validation, dtype=np.int64)
-        validation = ScoredRows(task, targets[places], model_outputs(restored, rows, places, device=device))
     evaluation = measure(task, scored, split, validation=validation, seed=seed)
     if len(scored) and scored.finite:
         evaluation.worst = worst_rows(scored, samples, indices, restored.preprocessing.columns_used)
@@ -113,7 +109,7 @@ def evaluate(
 
 
 def measure(
-    task: Task, scored: ScoredRows, split: str, *, validation: ScoredRows | None = None, seed: int = 0
+    task: Task, scored: ScoredRows, split: str, *, validation: Evaluation | None = None, seed: int = 0
 ) -> Evaluation:
     """The evaluation of targets and outputs alone: all but the worst rows and the importance of columns.
 
@@ -121,7 +117,8 @@ def measure(
         task: what was to be learned.
         scored: targets and outputs of the rows measured.
         split: what they are called.
-        validation: the rows on which a binary threshold is chosen; for the split `val` the rows measured.
+        validation: the evaluation of the validation rows, for the thresholds that were chosen on them; for the
+            split `val` thresholds are chosen on the rows measured.
         seed: of the bootstrap.
     """
     evaluation = Evaluation(split, len(scored), task.to_json(), with_intervals(scored, seed))
@@ -139,12 +136,20 @@ def measure(
         evaluation.confusion = _confusion(scored)
         evaluation.calibration = calibration(scored)
     if task.kind == "binary":
-        evaluation.threshold = thresholds(scored, scored if split == "val" else validation)
+        evaluation.threshold = thresholds(scored, _chosen(scored, split, validation))
     absent = [each["class"] for each in evaluation.per_class if not each["support"]]
     if absent:
         shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
         evaluation.notes.append(f"No row of {shown}: metrics that rank rows class by class are undefined.")
     return evaluation
+
+
+def _chosen(scored: ScoredRows, split: str, validation: Evaluation | None) -> dict[str, float]:
+    """Thresholds by name that were chosen on validation rows; test rows choose nothing."""
+    if split == "val":
+        return best_thresholds(scored)
+    choices = [] if validation is None or validation.threshold is None else validation.threshold["choices"]
+    return {each["name"]: each["threshold"] for each in choices if each["name"] != "default"}
 
 
 def _nothing(scored: ScoredRows) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchstone.data.batches import TensorBatches
 from torchstone.data.rows import Rows
 from torchstone.evaluation.restore import Restored
-from torchstone.inference import evaluating, probabilities
+from torchstone.inference import predict_outputs, probabilities
 
 Array = npt.NDArray[Any]
 
@@ -37,9 +37,8 @@ def model_outputs(
     if not len(chosen):
         return np.zeros((0, restored.task.outputs))
     batches = TensorBatches(rows, None, torch.from_numpy(chosen), batch_size=_BATCH_SIZE, shuffle=False)
-    with evaluating(restored.module, _device(restored, device)) as place:
-        outputs = [restored.module(batch.inputs).cpu() for batch in batches.to(place).epoch(0)]
-    return to_units(restored, torch.cat(outputs))
+    outputs = predict_outputs(restored.module, batches.epoch(0), device, samples=len(chosen))
+    return to_units(restored, outputs)
 
 
 def to_units(restored: Restored, outputs: Tensor) -> Array:
@@ -57,10 +56,3 @@ def to_units(restored: Restored, outputs: Tensor) -> Array:
         numbers: Array = restored.target_scaling.unscale(exact.reshape(len(exact), -1)).numpy()
         return numbers
     return np.asarray(probabilities(exact, restored.task, restored.output_kind).numpy())
-
-
-def _device(restored: Restored, device: torch.device | str | None) -> torch.device:
-    if device is not None:
-        return torch.device(device)
-    first = next(restored.module.parameters(), None)
-    return torch.device("cpu") if first is None else first.device

@@ -36,7 +36,7 @@ def predict(restored: Restored, data: Any, *, device: Device = None, threshold: 
         restored: the model.
         data: what `torchstone.data.sources.load` takes; the target may be missing.
         device: where to compute; where the module is by default.
-        threshold: the least probability that counts as a yes, for binary and multilabel.
+        threshold: a probability above it counts as a yes, for binary and multilabel.
 
     Returns:
         see `predict_frame`.
@@ -56,7 +56,7 @@ def predict_frame(
         restored: the model.
         samples: the rows.
         device: where to compute; where the module is by default.
-        threshold: the least probability that counts as a yes, for binary and multilabel.
+        threshold: a probability above it counts as a yes, for binary and multilabel.
         first: the id of the first row.
 
     Returns:
@@ -97,7 +97,7 @@ def predict_file(
         output: a file ending in .csv, .tsv, .parquet, .jsonl or .ndjson, written aside and renamed when it is
             whole; None: CSV on the standard output.
         device: where to compute; where the module is by default.
-        threshold: the least probability that counts as a yes, for binary and multilabel.
+        threshold: a probability above it counts as a yes, for binary and multilabel.
         rows: how many rows are in memory at once.
 
     Returns:

@@ -64,7 +64,7 @@ def restore(path: str | Path, net: nn.Module | None = None, device: str = "cpu")
     directory = RunDirectory.open(path)
     folder = Path(directory.path)
     manifest = directory.read_json(directory.manifest_path)
-    stored = folder / "preprocessing.json"
+    stored = directory.preprocessing_path
     if not stored.exists() or not manifest.get("task") or not manifest.get("model"):
         raise RunError(
             f"{folder} holds no preprocessing and no model that can be built again.",

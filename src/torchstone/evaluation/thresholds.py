@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,30 +16,24 @@ _KEYS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 _STEPS = 100
 
 
-def thresholds(scored: ScoredRows, validation: ScoredRows | None) -> dict[str, Any]:
+def thresholds(scored: ScoredRows, chosen: Mapping[str, float]) -> dict[str, Any]:
     """Thresholds and what they do to the rows measured.
 
     Args:
         scored: the rows measured.
-        validation: the rows on which thresholds are chosen; without them there is only the default.
+        chosen: thresholds by name, from `best_thresholds` of validation rows; there may be none.
 
     Returns:
         {"chosen_on": "val" or None, "choices": [{"name", "threshold", metrics of the rows measured}],
-        "effect": {"threshold": [...], one list for each metric}}.
+        "effect": {"threshold": [...], one list for each metric}}; the first choice is the default.
     """
-    chosen = {"default": scored.threshold}
-    usable = validation is not None and len(validation) > 0 and validation.finite
-    if usable and validation is not None and 0 < validation.targets.sum() < len(validation):
-        chosen |= _best(validation)
+    choices = {"default": scored.threshold, **chosen}
     grid = np.arange(_STEPS + 1) / _STEPS
     effect = [_at(scored, float(threshold)) for threshold in grid]
     return {
-        "chosen_on": "val" if len(chosen) > 1 else None,
-        "choices": [{"name": name, "threshold": at, **_at(scored, at)} for name, at in chosen.items()],
-        "effect": {
-            "threshold": grid.tolist(),
-            **{key: [values[key] for values in effect] for key in _KEYS},
-        },
+        "chosen_on": "val" if chosen else None,
+        "choices": [{"name": name, "threshold": at, **_at(scored, at)} for name, at in choices.items()],
+        "effect": {"threshold": grid.tolist(), **{key: [values[key] for values in effect] for key in _KEYS}},
     }
 
 
@@ -47,8 +42,14 @@ def _at(scored: ScoredRows, threshold: float) -> dict[str, float | None]:
     return {key: value if np.isfinite(value) else None for key, value in values.items()}
 
 
-def _best(validation: ScoredRows) -> dict[str, float]:
-    """The thresholds with the best F1 and the best balanced accuracy; of equals the highest."""
+def best_thresholds(validation: ScoredRows) -> dict[str, float]:
+    """The thresholds with the best F1 and the best balanced accuracy; of equals the highest.
+
+    Returns:
+        `best_f1` and `best_balanced_accuracy`; empty where the rows are all of one class.
+    """
+    if not 0 < validation.targets.sum() < len(validation):
+        return {}
     ranked = validation.ranked[0]
     scores = validation.outputs[ranked.order, 1]
     ends = np.arange(len(scores)) if ranked.ends is None else ranked.ends
@@ -66,10 +67,8 @@ def _best(validation: ScoredRows) -> dict[str, float]:
 
 
 def _between(falling: Array, place: int) -> float:
-    """A threshold halfway to the next lower score, so that it says nothing about one row's digits."""
+    """A threshold halfway to the next lower score, so that it does not hang on the digits of one row."""
     score = float(falling[place])
-    if place + 1 == len(falling):
-        return score
-    lower = float(falling[place + 1])
+    lower = float(falling[place + 1]) if place + 1 < len(falling) else 0.0
     middle = (score + lower) / 2.0
-    return middle if lower < middle else score
+    return middle if middle < score else lower

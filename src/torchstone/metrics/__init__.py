@@ -120,7 +120,7 @@ def compute(
         outputs: probabilities (N, classes), (N,) for the positive class alone, (N, L) for labels; numbers.
         keys: which metrics; all that the task knows by default.
         weights: one weight per row, (N,); 1 by default.
-        threshold: the least probability that counts as a yes, for binary and multilabel.
+        threshold: a probability above it counts as a yes, for binary and multilabel.
 
     Returns:
         key to value; NaN where it is not defined: no rows, an output that is not finite, or only one class for

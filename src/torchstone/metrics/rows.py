@@ -41,7 +41,7 @@ class ScoredRows:
         targets: class indices (N,), 0/1 labels (N, L), or numbers (N, T) or (N,).
         outputs: probabilities (N, classes); for binary also (N,) or (N, 1), of the positive class; (N, L) for
             multilabel; numbers (N, T) or (N,) for regression.
-        threshold: the least probability of the positive class, or of a label, that counts as a yes.
+        threshold: a probability of the positive class, or of a label, above it counts as a yes.
     """
 
     task: Task
@@ -82,11 +82,11 @@ class ScoredRows:
     def predicted(self) -> Array:
         """Class indices (N,), 0/1 labels (N, L), or the outputs of a regression."""
         if self.task.kind == "binary":
-            return (self.outputs[:, 1] >= self.threshold).astype(np.int64)
+            return (self.outputs[:, 1] > self.threshold).astype(np.int64)
         if self.task.kind == "multiclass":
             return np.asarray(self.outputs.argmax(axis=1))
         if self.task.kind == "multilabel":
-            return (self.outputs >= self.threshold).astype(np.int64)
+            return (self.outputs > self.threshold).astype(np.int64)
         return self.outputs
 
     @cached_property
