@@ -1,0 +1,1 @@
+"""One file per mistake, in a folder per group of codes."""

@@ -1,0 +1,1 @@
+"""Mistakes with checkpoints, security and API (TS8xx)."""

@@ -1,0 +1,1 @@
+"""Mistakes in computing gradients and taking steps (TS1xx)."""

@@ -1,0 +1,1 @@
+"""Mistakes with losses, outputs and shapes (TS3xx)."""

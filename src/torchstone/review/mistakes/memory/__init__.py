@@ -1,0 +1,1 @@
+"""Mistakes with memory, speed, dtypes and devices (TS7xx)."""

@@ -1,0 +1,1 @@
+"""Mistakes with training and evaluation mode (TS2xx)."""

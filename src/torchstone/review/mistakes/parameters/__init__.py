@@ -1,0 +1,1 @@
+"""Mistakes with parameters, optimizers and schedules (TS5xx)."""

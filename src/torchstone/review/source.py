@@ -1,0 +1,73 @@
+"""The engine that reads source: text goes in, findings come out; nothing is imported or run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torchstone.finding import Finding
+from torchstone.review.catalogue import load_catalogue
+from torchstone.review.mistake import Mistake
+from torchstone.review.report import FileResult
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.parse import parse
+from torchstone.review.syntax.project import Project
+
+_RECURSION_LIMIT = 20_000
+
+
+def check_text(
+    text: str,
+    filename: str,
+    *,
+    mistakes: Iterable[Mistake] | None = None,
+    project: Project | None = None,
+) -> FileResult:
+    """Looks for mistakes in a text; the file need not exist.
+
+    Args:
+        text: the whole file: Python, a notebook (`.ipynb`) or Markdown (`.md`), told by the file's name.
+        filename: its name, used in findings and to find the project's other files.
+        mistakes: which mistakes to look for; all of the catalogue by default.
+        project: the other files; by default those that the file imports, read from disk on demand.
+    """
+    wanted = load_catalogue() if mistakes is None else tuple(mistakes)
+    parsed = parse(text, filename)
+    project = project or Project()
+    kept: list[Finding] = []
+    used: set[str] = set()
+    with _deep_recursion():
+        for source in parsed.sources:
+            if "torch" not in source.text:
+                continue
+            file = File(source, project)
+            found = [finding for mistake in wanted if mistake.check for finding in mistake.check(file)]
+            kept += _unique(found)
+            used |= file.used
+    return FileResult(tuple(sorted(kept, key=_order)), parsed.errors, tuple(sorted(used)))
+
+
+def _order(finding: Finding) -> tuple[int, int, int, str]:
+    return (finding.cell or 0, finding.line or 0, finding.column or 0, finding.code)
+
+
+def _unique(findings: list[Finding]) -> Iterator[Finding]:
+    """One finding per code and place, whichever way the analysis came to it."""
+    seen = set()
+    for finding in findings:
+        key = (finding.code, finding.cell, finding.line, finding.column)
+        if key not in seen:
+            seen.add(key)
+            yield finding
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for deeply nested code: frames of Python functions live on the heap, so the limit can be high."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

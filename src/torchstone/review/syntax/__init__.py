@@ -1,0 +1,1 @@
+"""One parse and one semantic model per file, shared by all rules; imports no torch."""
