@@ -1,0 +1,158 @@
+"""The project's other files, found by path alone and read on demand."""
+
+from __future__ import annotations
+
+import ast
+import os
+from typing import TYPE_CHECKING
+
+from torchstone.review.reading import UnreadableError, read
+
+if TYPE_CHECKING:
+    from torchstone.review.syntax.file import File
+
+_LARGEST = 2_000_000
+_MOST_IMPORTERS = 60
+_CALLS = 30_000
+"""How many calls are followed for one checked file; what lies beyond is unknown."""
+
+
+class Project:
+    """The files around the one that is checked; each is read and parsed once."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, File | None] = {}
+        self._folders: dict[str, dict[str, str]] = {}
+        self._left = _CALLS
+
+    def start(self) -> None:
+        """A new file is checked: what may be followed is counted anew."""
+        self._left = _CALLS
+
+    def spend(self) -> bool:
+        """Whether one more call may be followed."""
+        self._left -= 1
+        return self._left > 0
+
+    def find(self, file: File, module: str, level: int) -> File | None:
+        """The file that `file` imports as `module`, None when there is none."""
+        path = locate(file.source.path, module, level)
+        if path is None:
+            return None
+        file.used.add(path)
+        return self._load(path)
+
+    def holds(self, file: File, module: str) -> bool:
+        """Whether a folder around `file` has the module's first part, read or not."""
+        first = module.split(".")[0]
+        return any(
+            os.path.isdir(os.path.join(folder, first)) or os.path.isfile(os.path.join(folder, f"{first}.py"))
+            for folder in _around(file.source.path)
+        )
+
+    def importers(self, file: File) -> list[File]:
+        """Files beside `file` or one folder above it that import it."""
+        own = os.path.abspath(file.source.path)
+        stem = os.path.splitext(os.path.basename(own))[0]
+        if stem == "__init__" or not os.path.isfile(own):
+            return []
+        folder = os.path.dirname(own)
+        texts = {**self._python_files(folder), **self._python_files(os.path.dirname(folder))}
+        found = []
+        for path, text in texts.items():
+            if path != own and stem in text and "import" in text:
+                other = self._load(path)
+                if other is not None and _imports(other, own):
+                    file.used.add(path)
+                    found.append(other)
+        return found
+
+    def _python_files(self, folder: str) -> dict[str, str]:
+        """The text of the Python files in a folder; of none when there are too many to look into."""
+        if folder not in self._folders:
+            try:
+                names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+            except OSError:
+                names = []
+            texts = {}
+            for name in names if len(names) <= _MOST_IMPORTERS else ():
+                path = os.path.join(folder, name)
+                text = _text(path)
+                if text is not None and "torch" in text:
+                    texts[path] = text
+            self._folders[folder] = texts
+        return self._folders[folder]
+
+    def _load(self, path: str) -> File | None:
+        if path not in self._files:
+            self._files[path] = None
+            text = _text(path)
+            if text is not None:
+                from torchstone.review.syntax.file import File
+                from torchstone.review.syntax.parse import parse
+
+                sources = parse(text, path).sources
+                self._files[path] = File(sources[0], self) if sources else None
+        return self._files[path]
+
+
+def locate(path: str, module: str, level: int) -> str | None:
+    """The path of a module as a file at `path` imports it."""
+    parts = module.split(".") if module else []
+    if level:
+        folder = os.path.dirname(os.path.abspath(path))
+        for _ in range(level - 1):
+            folder = os.path.dirname(folder)
+        return _module_file(folder, parts)
+    for folder in _around(path):
+        found = _module_file(folder, parts)
+        if found is not None:
+            return found
+    return None
+
+
+def _text(path: str) -> str | None:
+    try:
+        return read(path).text if os.path.getsize(path) <= _LARGEST else None
+    except (OSError, UnreadableError):
+        return None
+
+
+def _around(path: str) -> list[str]:
+    """The folders to look for imports in: the file's own and those above, up to the project's root."""
+    folders = []
+    folder = os.path.dirname(os.path.abspath(path))
+    for _ in range(6):
+        folders.append(folder)
+        if any(os.path.exists(os.path.join(folder, mark)) for mark in (".git", "pyproject.toml", "setup.py")):
+            src = os.path.join(folder, "src")
+            return [*folders, src] if os.path.isdir(src) else folders
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder = above
+    return folders
+
+
+def _module_file(folder: str, parts: list[str]) -> str | None:
+    base = os.path.join(folder, *parts)
+    for candidate in (f"{base}.py", os.path.join(base, "__init__.py")):
+        if (parts or candidate.endswith("__init__.py")) and os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def _imports(other: File, own: str) -> bool:
+    """Whether `other` imports the file at `own`."""
+    for node in (*other.index.nodes[ast.ImportFrom], *other.index.nodes[ast.Import]):
+        if isinstance(node, ast.ImportFrom):
+            before = f"{node.module}." if node.module else ""
+            names = [node.module or "", *(before + alias.name for alias in node.names)]
+            level = node.level
+        elif isinstance(node, ast.Import):
+            names, level = [alias.name for alias in node.names], 0
+        else:
+            continue
+        if any(locate(other.source.path, name, level) == own for name in names if name or level):
+            return True
+    return False
