@@ -21,13 +21,14 @@ CLASSES = 20
 
 
 def curves(scored: ScoredRows) -> dict[str, list[dict[str, Any]]]:
-    """ROC and precision-recall curves: of the positive class, of each class against the rest, or of each label.
+    """ROC and precision-recall curves: of the positive class, of each class against the rest, or of each
+    label.
 
     A class without positive or without negative rows has no curve.
 
     Returns:
-        `roc` and `precision_recall`, each a list of {"class", "x", "y", "area"}: false positive rate and recall,
-        recall and precision; the area is ROC AUC and average precision.
+        `roc` and `precision_recall`, each a list of {"class", "x", "y", "area"}: false positive rate
+        and recall, recall and precision; the area is ROC AUC and average precision.
     """
     names = scored.task.classes[1:] if scored.task.kind == "binary" else scored.task.classes
     found: dict[str, list[dict[str, Any]]] = {"roc": [], "precision_recall": []}
@@ -47,7 +48,7 @@ def curves(scored: ScoredRows) -> dict[str, list[dict[str, Any]]]:
 
 
 def _counts(ranked: Ranked) -> tuple[Array, Array]:
-    """Positives among, and number of, the rows with the highest scores: at 0 and after each distinct score."""
+    """Positives among, and number of, the highest scores: of none and after each distinct score."""
     true = np.append(0.0, np.cumsum(ranked.positive))
     said = np.arange(len(true), dtype=np.float64)
     if ranked.ends is None:

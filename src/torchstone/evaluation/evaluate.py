@@ -117,8 +117,8 @@ def measure(
         task: what was to be learned.
         scored: targets and outputs of the rows measured.
         split: what they are called.
-        validation: the evaluation of the validation rows, for the thresholds that were chosen on them; for the
-            split `val` thresholds are chosen on the rows measured.
+        validation: the evaluation of the validation rows, for the thresholds that were chosen on them; for
+            the split `val` they are chosen on the rows measured.
         seed: of the bootstrap.
     """
     evaluation = Evaluation(split, len(scored), task.to_json(), with_intervals(scored, seed))

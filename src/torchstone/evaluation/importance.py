@@ -1,7 +1,7 @@
 """Importance of columns: how much worse a model gets when a column's values are shuffled.
 
-Breiman: Random Forests, 2001; Fisher, Rudin, Dominici: All Models are Wrong, but Many are Useful, 2019. Columns
-that say the same share their importance: each alone can be shuffled at little cost.
+Breiman: Random Forests, 2001; Fisher, Rudin, Dominici: All Models are Wrong, but Many are Useful, 2019.
+Columns that say the same share their importance: each alone can be shuffled at little cost.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def permutation_importance(
         device: where to compute; where the module is by default.
 
     Returns:
-        {"column", "metric", "drop", "deviation", "repeats", "rows"} for each column, most important first: the
-        mean and deviation of how much worse the metric became (below 0: better). Empty for arrays, and where
-        the metric is not defined.
+        {"column", "metric", "drop", "deviation", "repeats", "rows"} for each column, most important first:
+        the mean and deviation of how much worse the metric became (below 0: better). Empty for arrays, and
+        where the metric is not defined.
     """
     if isinstance(samples.features, np.ndarray) or not len(indices):
         return []

@@ -49,7 +49,8 @@ def to_units(restored: Restored, outputs: Tensor) -> Array:
         outputs: as the module gives them, (N,) or (N, outputs), on any device.
 
     Returns:
-        float64: (N, classes) for binary and multiclass, (N, labels) for multilabel, (N, targets) for regression.
+        float64: (N, classes) for binary and multiclass, (N, labels) for multilabel, (N, targets) for
+        regression.
     """
     exact = outputs.detach().cpu().double()
     if restored.task.kind == "regression":

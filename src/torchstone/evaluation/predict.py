@@ -110,7 +110,7 @@ def predict_file(
     path = None if output is None else Path(output)
     if path is not None and path.suffix.lower() not in (*_TEXT_WRITERS, ".parquet"):
         raise UsageError(
-            f"{path}: the format is told by the name, and {path.suffix or 'no ending'} is none that is known.",
+            f"{path}: {path.suffix or 'a name without an ending'} says no format that can be written.",
             hint=f"Name it with one of: {', '.join((*_TEXT_WRITERS, '.parquet'))}.",
         )
     notes: list[str] = []

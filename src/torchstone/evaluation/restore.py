@@ -54,11 +54,13 @@ def restore(path: str | Path, net: nn.Module | None = None, device: str = "cpu")
 
     Args:
         path: the run directory.
-        net: a module of the same architecture, for a model whose class is not on disk; its weights are replaced.
+        net: a module of the same architecture, for a model whose class is not on disk; its weights are
+            replaced.
         device: where the module goes.
 
     Raises:
-        RunError: the folder is no run, is incomplete, was made by `ts.fit`, or the weights do not fit the model.
+        RunError: the folder is no run, is incomplete, was made by `ts.fit`, or the weights do not fit the
+            model.
         ModelError: the model's file or class is no longer there.
     """
     directory = RunDirectory.open(path)
@@ -68,8 +70,8 @@ def restore(path: str | Path, net: nn.Module | None = None, device: str = "cpu")
     if not stored.exists() or not manifest.get("task") or not manifest.get("model"):
         raise RunError(
             f"{folder} holds no preprocessing and no model that can be built again.",
-            hint=f"A run of ts.fit is loaded with its module: ts.load({str(folder)!r}, net=net). A run that was "
-            "stopped before its first step has nothing to load.",
+            hint=f"A run of ts.fit is loaded with its module: ts.load({str(folder)!r}, net=net). A run "
+            "that was stopped before its first step has nothing to load.",
         )
     values = directory.read_json(stored)
     task = Task.from_json(manifest["task"])

@@ -1,4 +1,4 @@
-"""The threshold of a binary classifier: chosen on validation rows alone, its effect shown on the rows measured."""
+"""The threshold of a binary classifier: chosen on validation rows, its effect shown on the rows measured."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def worst_rows(
         columns: the columns whose values are shown.
 
     Returns:
-        {"index", "place", "target", "prediction", "loss", "confidence", "features"} for each; the confidence is
-        the probability of the predicted class, None for a regression; features are empty for arrays.
+        {"index", "place", "target", "prediction", "loss", "confidence", "features"} for each; the confidence
+        is the probability of the predicted class, None for a regression; features are empty for arrays.
     """
     losses = _losses(scored)
     order = np.argsort(-losses, kind="stable")[:ROWS]

@@ -123,8 +123,8 @@ def compute(
         threshold: a probability above it counts as a yes, for binary and multilabel.
 
     Returns:
-        key to value; NaN where it is not defined: no rows, an output that is not finite, or only one class for
-        what ranks rows.
+        key to value; NaN where it is not defined: no rows, an output that is not finite, or only one class
+        for what ranks rows.
 
     Raises:
         ConfigError: the task does not know a metric.

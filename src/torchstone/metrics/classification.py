@@ -104,7 +104,7 @@ def log_loss(draws: Draws) -> Array:
 def brier(draws: Draws) -> Array:
     """The mean squared distance of the probabilities from the truth (Brier, 1950).
 
-    Two classes: of the positive class's probability, from 0 to 1; more: the sum over the classes, from 0 to 2.
+    Two classes: of the positive class's probability, from 0 to 1; more: the sum over the classes, up to 2.
     """
     rows = draws.rows
     if rows.task.kind == "binary":

@@ -1,7 +1,7 @@
 """The rows that metrics are computed over, and the weights that a draw gives them.
 
-Every metric is computed for many draws at once: a draw is one weight per row, so that a plain value is one draw
-of ones, sample weights are one draw, and a bootstrap is a thousand draws of counts.
+Every metric is computed for many draws at once: a draw is one weight per row, so that a plain value is one
+draw of ones, sample weights are one draw, and a bootstrap is a thousand draws of counts.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Draws:
         rows: targets and outputs.
         weights: float64 (D, N), one row of weights for each draw.
         resampled: whether a weight of zero means that the row is not there (a bootstrap), so that a class
-            without any row left is no class of that draw; for sample weights it stays one, as in scikit-learn.
+            without any row left is no class of that draw; for sample weights it stays one.
     """
 
     def __init__(self, rows: ScoredRows, weights: Array, *, resampled: bool) -> None:
