@@ -1,0 +1,1 @@
+"""What a run shows: the report, charts, tables on the terminal."""

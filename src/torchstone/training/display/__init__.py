@@ -1,0 +1,1 @@
+"""The ways to show a run: on a terminal, as plain lines, in a notebook."""
