@@ -98,6 +98,4 @@ class WeightAverage:
 
 def has_batch_statistics(module: nn.Module) -> bool:
     """Whether a layer keeps running statistics of its batches."""
-    return any(
-        isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()
-    )
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())

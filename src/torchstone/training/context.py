@@ -50,8 +50,7 @@ class StepContext:
         if len(self._state.optimizers) != 1:
             names = ", ".join(self._state.optimizers)
             raise ConfigError(
-                f"context.optimizer: there are several ({names}).",
-                hint='Use context.optimizers["name"].',
+                f"context.optimizer: there are several ({names}).", hint='Use context.optimizers["name"].'
             )
         return next(iter(self._state.optimizers.values()))
 
@@ -102,11 +101,7 @@ class StepContext:
         """Forgets the gradients of one optimizer's parameters; default: of all optimizers'."""
         if not self.training:
             return
-        optimizers = (
-            self._state.optimizers.values()
-            if optimizer is None
-            else [self._chosen(optimizer)]
-        )
+        optimizers = self._state.optimizers.values() if optimizer is None else [self._chosen(optimizer)]
         for chosen in optimizers:
             chosen.zero_grad()
 

@@ -27,21 +27,13 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
             f"{did_you_mean(kind, _KNOWN)}".strip()
         )
     if kind == "auto":
-        kind = (
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if kind == "cuda":
         return _cuda(int(number) if number else None)
     if kind == "mps":
         return _mps()
     threads = torch.get_num_threads()
-    return torch.device(
-        "cpu"
-    ), f"CPU ({platform.machine()}, {threads} thread{'s' * (threads > 1)})"
+    return torch.device("cpu"), f"CPU ({platform.machine()}, {threads} thread{'s' * (threads > 1)})"
 
 
 def _cuda(number: int | None) -> tuple[torch.device, str]:
@@ -56,18 +48,13 @@ def _cuda(number: int | None) -> tuple[torch.device, str]:
     index = torch.cuda.current_device() if number is None else number
     if index >= count:
         raise ConfigError(
-            f"device: there is no cuda:{index}.",
-            hint=f"This machine has cuda:0 to cuda:{count - 1}.",
+            f"device: there is no cuda:{index}.", hint=f"This machine has cuda:0 to cuda:{count - 1}."
         )
     memory = torch.cuda.get_device_properties(index).total_memory / 2**30
-    return torch.device(
-        "cuda", index
-    ), f"GPU {index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)"
+    return torch.device("cuda", index), f"GPU {index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)"
 
 
 def _mps() -> tuple[torch.device, str]:
     if not torch.backends.mps.is_available():
-        raise ConfigError(
-            "device: this machine has no MPS (Apple GPU).", hint='Use device="cpu".'
-        )
+        raise ConfigError("device: this machine has no MPS (Apple GPU).", hint='Use device="cpu".')
     return torch.device("mps"), "Apple GPU (MPS)"

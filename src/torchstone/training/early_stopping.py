@@ -55,9 +55,7 @@ class Best:
         """Copies the weights of the best epoch, into the memory of the copy before."""
         self.epoch, self.step = epoch, step
         if self.weights.keys() != weights.keys():
-            self.weights = {
-                name: tensor.detach().clone() for name, tensor in weights.items()
-            }
+            self.weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
             return
         for name, tensor in weights.items():
             self.weights[name].copy_(tensor.detach())
@@ -73,9 +71,7 @@ class Best:
         }
 
 
-def _better(
-    value: float, than: float | None, higher_is_better: bool, by_more_than: float
-) -> bool:
+def _better(value: float, than: float | None, higher_is_better: bool, by_more_than: float) -> bool:
     if than is None:
         return True
     gain = value - than if higher_is_better else than - value

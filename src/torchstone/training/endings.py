@@ -20,11 +20,7 @@ def interrupted(signal: str | None, state: TrainState, saver: Saver) -> Interrup
     elif saver.saved_step is None:
         hint = f"No checkpoint could be written: {saver.failure.message if saver.failure else 'none was due'}"
     else:
-        lost = (
-            ""
-            if saver.saved_step == state.step
-            else f" It goes on from step {saver.saved_step}."
-        )
+        lost = "" if saver.saved_step == state.step else f" It goes on from step {saver.saved_step}."
         hint = f"Go on with: torchstone resume {saver.directory.path}{lost}"
     return Interrupted(message, hint=hint, history=state.history)
 
@@ -49,21 +45,11 @@ def explained(failure: Exception, state: TrainState) -> Exception:
     return failure
 
 
-def diverged(
-    name: str, value: float, step: int, state: TrainState, saver: Saver
-) -> TrainingError:
+def diverged(name: str, value: float, step: int, state: TrainState, saver: Saver) -> TrainingError:
     """When a loss is not a finite number."""
     what = "NaN" if math.isnan(value) else "infinite"
-    bad = [
-        key
-        for key, p in state.module.named_parameters()
-        if not bool(torch.isfinite(p).all())
-    ]
-    weights = (
-        f"weights that are not finite: {', '.join(bad[:3])}"
-        if bad
-        else "all weights are finite"
-    )
+    bad = [key for key, p in state.module.named_parameters() if not bool(torch.isfinite(p).all())]
+    weights = f"weights that are not finite: {', '.join(bad[:3])}" if bad else "all weights are finite"
     saved = saver.saved_step
     kept = "" if saved is None else f" The checkpoint of step {saved} is from before."
     return TrainingError(

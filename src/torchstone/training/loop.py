@@ -78,9 +78,7 @@ def train(
         Interrupted: a signal came; a checkpoint is saved, `history` is what was finished.
         RunError: the last checkpoint could not be written.
     """
-    monitor, higher = choose_monitor(
-        settings, directions or {}, val is not None, objective
-    )
+    monitor, higher = choose_monitor(settings, directions or {}, val is not None, objective)
     objective.prepare(state.module, state.device)
     run = _Run(
         state,
@@ -91,17 +89,13 @@ def train(
         callbacks,
         log,
     )
-    run.saver = Saver(
-        directory, settings.save_every, borders_only=train.resumable == "epoch"
-    )
+    run.saver = Saver(directory, settings.save_every, borders_only=train.resumable == "epoch")
     context = run.context = TrainContext(
         module=state.module,
         settings=settings,
         state=state,
         epochs=settings.epochs,
-        steps_per_epoch=None
-        if train.steps is None
-        else math.ceil(train.steps / settings.accumulate),
+        steps_per_epoch=None if train.steps is None else math.ceil(train.steps / settings.accumulate),
         samples=train.samples,
         monitor=monitor,
         higher_is_better=higher,
@@ -153,15 +147,11 @@ def train(
                 if value is not None and state.best.update(
                     value, higher_is_better=higher, min_delta=settings.min_delta
                 ):
-                    state.best.keep(
-                        state.evaluated().state_dict(), record["epoch"], state.step
-                    )
+                    state.best.keep(state.evaluated().state_dict(), record["epoch"], state.step)
 
                 # On to the next epoch.
                 for schedule in state.schedules.values():
-                    schedule.after_epoch(
-                        value if value is not None else record.get("train_loss")
-                    )
+                    schedule.after_epoch(value if value is not None else record.get("train_loss"))
                 state.history.append(record)
                 state.epoch, state.position = state.epoch + 1, 0
                 state.means.clear()
@@ -196,32 +186,15 @@ def run_epoch(run: _Run) -> None:
     """Trains on what is left of the epoch, or until a signal comes or the time is up."""
     state, settings, saver, signals = run.state, run.settings, run.saver, run.signals
     average, schedules = state.average, list(state.schedules.values())
-    on_step = [
-        callback
-        for callback in run.callbacks
-        if type(callback).on_step is not Callback.on_step
-    ]
+    on_step = [callback for callback in run.callbacks if type(callback).on_step is not Callback.on_step]
     pace = settings.log_every or max(1, (run.context.steps_per_epoch or 1000) // 20)
-    deadline = (
-        run.started + settings.max_time if settings.max_time is not None else math.inf
-    )
+    deadline = run.started + settings.max_time if settings.max_time is not None else math.inf
     run.epoch_started, run.epoch_samples = time.monotonic(), 0
 
-    for group in _groups(
-        run.train.epoch(state.epoch, state.position), settings.accumulate
-    ):
+    for group in _groups(run.train.epoch(state.epoch, state.position), settings.accumulate):
         now = time.monotonic()
-        logs = (state.step + 1) % pace == 0 and (
-            settings.log_every is not None or now >= run.next_log
-        )
-        train_step(
-            state,
-            group,
-            run.objective,
-            run.step_context,
-            clip=settings.clip,
-            measure=logs,
-        )
+        logs = (state.step + 1) % pace == 0 and (settings.log_every is not None or now >= run.next_log)
+        train_step(state, group, run.objective, run.step_context, clip=settings.clip, measure=logs)
         samples = sum(map(count_samples, group))
         state.step += 1
         state.position += samples
@@ -273,9 +246,7 @@ class _Run:
     epoch_samples: int = 0
 
     def __post_init__(self) -> None:
-        self.started = (
-            time.monotonic() - self.state.seconds
-        )  # as if it had never been stopped
+        self.started = time.monotonic() - self.state.seconds  # as if it had never been stopped
         self.last_log = (time.monotonic(), 0)
         self.step_context = StepContext(self.state, self.settings.clip)
         self.saver: Saver
@@ -328,9 +299,7 @@ def log_step(run: _Run, lr: float) -> None:
     if state.gradient_norm is not None:
         record["gradient_norm"] = float(state.gradient_norm)
     if run.epoch_samples > samples:
-        record["samples_per_second"] = (run.epoch_samples - samples) / max(
-            now - then, 1e-9
-        )
+        record["samples_per_second"] = (run.epoch_samples - samples) / max(now - then, 1e-9)
     write(run, "step", record)
     for callback in run.callbacks:
         callback.on_log(run.context, record)
@@ -394,10 +363,7 @@ def save_what_is_sound(run: _Run) -> None:
         return
     try:
         look(run)
-    except (
-        TorchstoneError,
-        RuntimeError,
-    ):  # the loss is not finite, or the device is lost
+    except (TorchstoneError, RuntimeError):  # the loss is not finite, or the device is lost
         return
     save(run)
 
@@ -410,9 +376,7 @@ def leave_kept_weights(state: TrainState, settings: Settings) -> None:
         state.module.load_state_dict(state.evaluated().state_dict())
 
 
-def end_callbacks(
-    callbacks: Sequence[Callback], context: TrainContext, error: BaseException | None
-) -> None:
+def end_callbacks(callbacks: Sequence[Callback], context: TrainContext, error: BaseException | None) -> None:
     """Calls every callback's end, then raises what one of them raised, unless there is an error already."""
     failed: Exception | None = None
     for callback in callbacks:

@@ -11,12 +11,7 @@ from torch import Tensor, nn
 
 from torchstone.errors import ConfigError, did_you_mean
 from torchstone.task import OutputKind, Task, TaskKind
-from torchstone.training.named import (
-    BAD_VALUE,
-    argument_names,
-    check_arguments,
-    refused,
-)
+from torchstone.training.named import BAD_VALUE, argument_names, check_arguments, refused
 
 _FITTING: dict[TaskKind, dict[str, OutputKind]] = {
     "binary": {
@@ -36,12 +31,7 @@ _FITTING: dict[TaskKind, dict[str, OutputKind]] = {
         "BCELoss": "probabilities",
         "MultiLabelSoftMarginLoss": "logits",
     },
-    "regression": {
-        "MSELoss": "values",
-        "L1Loss": "values",
-        "SmoothL1Loss": "values",
-        "HuberLoss": "values",
-    },
+    "regression": {"MSELoss": "values", "L1Loss": "values", "SmoothL1Loss": "values", "HuberLoss": "values"},
 }
 """The losses of torch.nn that fit each task, the default first, and what they take a model's outputs for."""
 
@@ -84,8 +74,7 @@ def build_loss(
     if label_smoothing:
         if "label_smoothing" not in known:
             raise ConfigError(
-                f"label_smoothing: {found} has none.",
-                hint="Use CrossEntropyLoss, or set it to 0.",
+                f"label_smoothing: {found} has none.", hint="Use CrossEntropyLoss, or set it to 0."
             )
         keywords["label_smoothing"] = label_smoothing
     if class_weights is not None:
@@ -100,9 +89,7 @@ def build_loss(
     return loss
 
 
-def _weight_argument(
-    kind: Any, task: Task, known: list[str], weights: Tensor
-) -> dict[str, Tensor]:
+def _weight_argument(kind: Any, task: Task, known: list[str], weights: Tensor) -> dict[str, Tensor]:
     weights = weights.float()
     if task.kind == "multilabel" and "pos_weight" in known:
         return {"pos_weight": weights}
@@ -111,8 +98,7 @@ def _weight_argument(
     if "weight" in known and not issubclass(kind, nn.BCELoss):
         return {"weight": weights}
     raise ConfigError(
-        f"class_weights: {kind.__name__} takes none for a {task.kind} task.",
-        hint="Set them to none.",
+        f"class_weights: {kind.__name__} takes none for a {task.kind} task.", hint="Set them to none."
     )
 
 
@@ -131,23 +117,15 @@ def balanced_weights(values: np.ndarray, task: Task) -> Tensor | None:
         return None
     if task.kind == "multilabel":
         yes = np.clip(values.sum(axis=0), 1, None)
-        return torch.tensor((len(values) - yes) / yes, dtype=torch.float32).clamp(
-            min=1e-3
-        )
+        return torch.tensor((len(values) - yes) / yes, dtype=torch.float32).clamp(min=1e-3)
     counts = np.bincount(values.astype(np.int64), minlength=len(task.classes))
-    weights = np.where(
-        counts > 0,
-        len(values) / (np.count_nonzero(counts) * np.maximum(counts, 1)),
-        1.0,
-    )
+    weights = np.where(counts > 0, len(values) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 1.0)
     return torch.tensor(weights, dtype=torch.float32)
 
 
 def outputs_for(task: Task, loss: nn.Module) -> int:
     """How many numbers a model must give for a sample."""
-    return (
-        1 if task.kind == "binary" and isinstance(loss, _ONE_OUTPUT) else task.outputs
-    )
+    return 1 if task.kind == "binary" and isinstance(loss, _ONE_OUTPUT) else task.outputs
 
 
 def output_kind(loss: nn.Module, task: Task) -> OutputKind:
@@ -171,6 +149,4 @@ def shape_targets(values: np.ndarray, task: Task, loss: nn.Module) -> Tensor:
     if task.is_classification:
         classes = torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
         return classes.float().unsqueeze(1) if outputs_for(task, loss) == 1 else classes
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).reshape(
-        len(values), -1
-    )
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).reshape(len(values), -1)

@@ -66,11 +66,7 @@ class Means:
 
     def load(self, state: dict[str, Any]) -> None:
         """The inverse of `to_json`."""
-        self.sums, self.weights, self.pending = (
-            dict(state["sums"]),
-            dict(state["weights"]),
-            [],
-        )
+        self.sums, self.weights, self.pending = dict(state["sums"]), dict(state["weights"]), []
 
 
 def _on_host(numbers: list[Any]) -> list[float]:
@@ -78,26 +74,15 @@ def _on_host(numbers: list[Any]) -> list[float]:
     tensors = [number for number in numbers if isinstance(number, Tensor)]
     if not tensors:
         return [float(number) for number in numbers]
-    device, double = (
-        tensors[0].device,
-        tensors[0].device.type != "mps",
-    )  # MPS knows no float64
+    device, double = tensors[0].device, tensors[0].device.type != "mps"  # MPS knows no float64
     kind = torch.float64 if double else torch.float32
     # stacking first converts all of them in one operation where they are of one type, the usual case
-    if all(
-        tensor.dtype == tensors[0].dtype and tensor.device == device
-        for tensor in tensors
-    ):
+    if all(tensor.dtype == tensors[0].dtype and tensor.device == device for tensor in tensors):
         stacked = torch.stack([tensor.reshape(()) for tensor in tensors]).to(kind)
     else:
-        stacked = torch.stack(
-            [tensor.reshape(()).to(device, kind) for tensor in tensors]
-        )
+        stacked = torch.stack([tensor.reshape(()).to(device, kind) for tensor in tensors])
     moved = iter(stacked.tolist())
-    return [
-        next(moved) if isinstance(number, Tensor) else float(number)
-        for number in numbers
-    ]
+    return [next(moved) if isinstance(number, Tensor) else float(number) for number in numbers]
 
 
 def _counted(weights: list[Weight]) -> list[float | Tensor]:
@@ -106,9 +91,7 @@ def _counted(weights: list[Weight]) -> list[float | Tensor]:
     if not deferred:
         return [weight for weight in weights if not isinstance(weight, Kept)]
     ignored = deferred[0].ignored
-    nothing_ignored = not bool(
-        (torch.cat([kept.targets for kept in deferred]) == ignored).any()
-    )
+    nothing_ignored = not bool((torch.cat([kept.targets for kept in deferred]) == ignored).any())
     return [
         weight
         if not isinstance(weight, Kept)

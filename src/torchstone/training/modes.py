@@ -15,11 +15,7 @@ class Modes:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._found = [(part, part.training) for part in module.modules()]
-        self._frozen = (
-            [part for part, training in self._found if not training]
-            if module.training
-            else []
-        )
+        self._frozen = [part for part, training in self._found if not training] if module.training else []
 
     def train(self) -> None:
         """Training mode, but for what the user froze."""

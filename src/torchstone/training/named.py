@@ -37,9 +37,7 @@ def argument_names(kind: Any, without: Iterable[str] = ()) -> list[str]:
     return [name for name in inspect.signature(kind).parameters if name not in hidden]
 
 
-def check_arguments(
-    option: str, kind: Any, arguments: Mapping[str, Any], known: list[str]
-) -> dict[str, Any]:
+def check_arguments(option: str, kind: Any, arguments: Mapping[str, Any], known: list[str]) -> dict[str, Any]:
     """The arguments with lists as tuples (TOML and JSON know no tuples).
 
     Raises:
@@ -51,18 +49,11 @@ def check_arguments(
             f'{option}: {kind.__name__} has no argument "{name}". {did_you_mean(name, known)}'.strip()
             for name in unknown
         ]
-        raise ConfigError(
-            "\n".join(problems), hint=f"{kind.__name__} takes: {', '.join(known)}."
-        )
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in arguments.items()
-    }
+        raise ConfigError("\n".join(problems), hint=f"{kind.__name__} takes: {', '.join(known)}.")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
 
 
-def refused(
-    option: str, kind: Any, arguments: Mapping[str, Any], error: Exception
-) -> ConfigError:
+def refused(option: str, kind: Any, arguments: Mapping[str, Any], error: Exception) -> ConfigError:
     """What to raise when a class does not take the values it was given."""
     given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return ConfigError(f"{option}: {kind.__name__}({given}) is not possible: {error}")

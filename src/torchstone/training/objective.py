@@ -22,14 +22,7 @@ from torchstone.training.means import Kept, Weight
 
 _COUNTED = (nn.CrossEntropyLoss, nn.NLLLoss)
 _COUNTED_FUNCTIONS = (F.cross_entropy, F.nll_loss)
-_PER_NUMBER = (
-    nn.MSELoss,
-    nn.L1Loss,
-    nn.SmoothL1Loss,
-    nn.HuberLoss,
-    nn.BCELoss,
-    nn.BCEWithLogitsLoss,
-)
+_PER_NUMBER = (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, nn.BCELoss, nn.BCEWithLogitsLoss)
 _PER_NUMBER_FUNCTIONS = (
     F.mse_loss,
     F.l1_loss,
@@ -53,31 +46,20 @@ class Objective:
     """
 
     def __init__(
-        self,
-        loss: Callable[..., Tensor] | None = None,
-        step: Callable[..., Any] | None = None,
+        self, loss: Callable[..., Tensor] | None = None, step: Callable[..., Any] | None = None
     ) -> None:
         if loss is None and step is None:
-            raise ConfigError(
-                "loss: there is none.",
-                hint="Give loss=, or step= for a step of your own.",
-            )
+            raise ConfigError("loss: there is none.", hint="Give loss=, or step= for a step of your own.")
         self.loss = loss
         self.step = step
         self.members: int | None = None
         """How many models an ensemble module holds; its outputs in training are `(B, members, outputs)`."""
         function, keywords = _unwrapped(loss)
         self.counted = isinstance(loss, _COUNTED) or function in _COUNTED_FUNCTIONS
-        self.per_number = (
-            isinstance(loss, _PER_NUMBER) or function in _PER_NUMBER_FUNCTIONS
-        )
+        self.per_number = isinstance(loss, _PER_NUMBER) or function in _PER_NUMBER_FUNCTIONS
         self.reduction = _reduction(loss, function, keywords)
-        self.ignore_index = int(
-            getattr(loss, "ignore_index", keywords.get("ignore_index", -100))
-        )
-        self.class_weight: Tensor | None = getattr(
-            loss, "weight", keywords.get("weight")
-        )
+        self.ignore_index = int(getattr(loss, "ignore_index", keywords.get("ignore_index", -100)))
+        self.class_weight: Tensor | None = getattr(loss, "weight", keywords.get("weight"))
         """The class weights of a counted loss."""
 
     def prepare(self, module: nn.Module, device: torch.device) -> None:
@@ -88,9 +70,7 @@ class Objective:
             self.class_weight = self.class_weight.to(device)
         self.members = getattr(module, "members", None)
 
-    def compute(
-        self, module: Callable[..., Any], batch: Any, *, training: bool = True
-    ) -> Tensor:
+    def compute(self, module: Callable[..., Any], batch: Any, *, training: bool = True) -> Tensor:
         """The batch's loss as the loss's own reduction gives it, 0-dimensional."""
         return self.of_outputs(module(batch.inputs), batch, training=training)
 
@@ -117,12 +97,7 @@ class Objective:
         if self.reduction == "sum":
             return self.compute(module, batch)
         if self.counted and self.reduction == "mean":
-            outputs, targets, weights, copies = (
-                module(batch.inputs),
-                batch.targets,
-                batch.weights,
-                1,
-            )
+            outputs, targets, weights, copies = module(batch.inputs), batch.targets, batch.weights, 1
             if self.members is not None:
                 outputs, targets, weights = self._repeated(outputs, targets, weights)
                 copies = self.members
@@ -137,11 +112,7 @@ class Objective:
     def normaliser(self, batch: Any) -> float | Tensor:
         """What the batch's mean loss was divided by; a tensor stays on its device."""
         weight = self.weight(batch)
-        return (
-            (weight.targets != weight.ignored).sum()
-            if isinstance(weight, Kept)
-            else weight
-        )
+        return (weight.targets != weight.ignored).sum() if isinstance(weight, Kept) else weight
 
     def weight(self, batch: Any) -> Weight:
         """The same, where a count may be put off until somebody reads it."""
@@ -153,10 +124,7 @@ class Objective:
             return weights.sum()
         if self.counted and not targets.is_floating_point():
             if self.class_weight is None and targets.numel() <= _DEFER_BELOW:
-                return Kept(
-                    targets if targets.ndim == 1 else targets.reshape(-1),
-                    self.ignore_index,
-                )
+                return Kept(targets if targets.ndim == 1 else targets.reshape(-1), self.ignore_index)
             return self._kept(targets).sum()
         if self.per_number:
             return float(targets.numel())
@@ -175,9 +143,7 @@ class Objective:
             return self._kept(targets)
         return torch.ones_like(losses)
 
-    def _weighted_sum(
-        self, outputs: Any, targets: Any, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _weighted_sum(self, outputs: Any, targets: Any, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The sum of losses times sample weights, and what a mean divides it by."""
         losses = self._reduced("none")(outputs, targets)
         if losses.ndim == 0:
@@ -197,26 +163,16 @@ class Objective:
             )
         return losses * weights.reshape(-1, *[1] * (losses.ndim - 1))
 
-    def _repeated(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None
-    ) -> tuple[Any, Any, Any]:
+    def _repeated(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[Any, Any, Any]:
         """An ensemble's outputs `(B, members, ...)` as `B * members` samples, each with its target."""
         members = outputs.shape[1]
-        repeated = (
-            None if weights is None else weights.repeat_interleave(members, dim=0)
-        )
-        return (
-            outputs.flatten(0, 1),
-            targets.repeat_interleave(members, dim=0),
-            repeated,
-        )
+        repeated = None if weights is None else weights.repeat_interleave(members, dim=0)
+        return outputs.flatten(0, 1), targets.repeat_interleave(members, dim=0), repeated
 
     def _reduced(self, reduction: str) -> Callable[..., Tensor]:
         """The loss with another reduction; the loss itself where it knows none."""
         assert self.loss is not None  # noqa: S101
-        if isinstance(self.loss, nn.Module) and isinstance(
-            getattr(self.loss, "reduction", None), str
-        ):
+        if isinstance(self.loss, nn.Module) and isinstance(getattr(self.loss, "reduction", None), str):
             other = copy.copy(self.loss)  # shares its tensors
             other.reduction = reduction  # type: ignore[assignment]
             return other
@@ -234,25 +190,15 @@ def count_samples(batch: Any) -> int:
     if length is None:
         length = _length(batch.inputs)
     if length is None:
-        raise TrainingError(
-            "A batch holds no tensor, so its samples cannot be counted."
-        )
+        raise TrainingError("A batch holds no tensor, so its samples cannot be counted.")
     return length
 
 
 def _length(value: Any) -> int | None:
     if isinstance(value, Tensor):
         return value.shape[0] if value.ndim else 1
-    values = (
-        value.values()
-        if isinstance(value, dict)
-        else value
-        if isinstance(value, list | tuple)
-        else ()
-    )
-    return next(
-        (found for item in values if (found := _length(item)) is not None), None
-    )
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return next((found for item in values if (found := _length(item)) is not None), None)
 
 
 def _unwrapped(loss: Any) -> tuple[Any, dict[str, Any]]:
@@ -261,9 +207,7 @@ def _unwrapped(loss: Any) -> tuple[Any, dict[str, Any]]:
     while isinstance(loss, functools.partial):
         keywords = {**loss.keywords, **keywords}
         loss = loss.func
-    return (
-        (None, {}) if loss is None or isinstance(loss, nn.Module) else (loss, keywords)
-    )
+    return (None, {}) if loss is None or isinstance(loss, nn.Module) else (loss, keywords)
 
 
 def _reduction(loss: Any, function: Any, keywords: dict[str, Any]) -> str:
@@ -273,11 +217,7 @@ def _reduction(loss: Any, function: Any, keywords: dict[str, Any]) -> str:
     if "reduction" in keywords:
         return str(keywords["reduction"])
     default = _parameters(function).get("reduction")
-    return (
-        str(default.default)
-        if default is not None and isinstance(default.default, str)
-        else "mean"
-    )
+    return str(default.default) if default is not None and isinstance(default.default, str) else "mean"
 
 
 def _parameters(function: Any) -> Any:

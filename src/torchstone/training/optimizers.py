@@ -11,13 +11,7 @@ from torch.nn.parameter import Parameter
 from torch.optim import Optimizer
 
 from torchstone.errors import ConfigError
-from torchstone.training.named import (
-    BAD_VALUE,
-    argument_names,
-    check_arguments,
-    find_class,
-    refused,
-)
+from torchstone.training.named import BAD_VALUE, argument_names, check_arguments, find_class, refused
 
 _SPARED = (
     nn.modules.batchnorm._NormBase,
@@ -35,9 +29,7 @@ def known_optimizers() -> dict[str, type[Optimizer]]:
     return {
         name: value
         for name, value in vars(torch.optim).items()
-        if isinstance(value, type)
-        and issubclass(value, Optimizer)
-        and value is not Optimizer
+        if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer
     }
 
 
@@ -66,24 +58,15 @@ def build_optimizer(
     takes = argument_names(kind)
     given = dict(arguments or {})
     lr = given.pop("lr", lr) if "lr" in takes else lr
-    weight_decay = (
-        given.pop("weight_decay", weight_decay)
-        if "weight_decay" in takes
-        else weight_decay
-    )
+    weight_decay = given.pop("weight_decay", weight_decay) if "weight_decay" in takes else weight_decay
     keywords = check_arguments("optimizer_arguments", kind, given, known)
     if lr is not None and "lr" in takes:
         keywords["lr"] = lr
     if weight_decay:
         if "weight_decay" not in takes:
-            raise ConfigError(
-                f"weight_decay: {kind.__name__} has none.",
-                hint="Set weight_decay to 0.",
-            )
+            raise ConfigError(f"weight_decay: {kind.__name__} has none.", hint="Set weight_decay to 0.")
         keywords["weight_decay"] = weight_decay
-    trained = [
-        parameter for parameter in module.parameters() if parameter.requires_grad
-    ]
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trained:
         raise ConfigError(
             "The model has no parameter that requires a gradient, so there is nothing to train."
@@ -110,16 +93,9 @@ def decay_groups(module: nn.Module) -> list[dict[str, Any]]:
             if id(parameter) in seen or not parameter.requires_grad:
                 continue
             seen.add(id(parameter))
-            is_spared = (
-                isinstance(part, _SPARED)
-                or parameter.ndim < 2
-                or name.startswith("bias")
-            )
+            is_spared = isinstance(part, _SPARED) or parameter.ndim < 2 or name.startswith("bias")
             (spared if is_spared else decayed).append(parameter)
-    groups: list[dict[str, Any]] = [
-        {"params": decayed},
-        {"params": spared, "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

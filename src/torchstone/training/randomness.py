@@ -37,9 +37,7 @@ def random_states(device: torch.device | None = None) -> dict[str, Any]:
     return states
 
 
-def set_random_states(
-    states: dict[str, Any], device: torch.device | None = None
-) -> None:
+def set_random_states(states: dict[str, Any], device: torch.device | None = None) -> None:
     """The inverse of `random_states`; the state of an accelerator that is not in use is passed over."""
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
@@ -52,9 +50,7 @@ def set_random_states(
 
 
 @contextmanager
-def own_randomness(
-    seed: int, states: dict[str, Any] | None, device: torch.device
-) -> Iterator[None]:
+def own_randomness(seed: int, states: dict[str, Any] | None, device: torch.device) -> Iterator[None]:
     """Inside, the global generators start from `states`, or from `seed`; outside, nothing is changed."""
     before = random_states(device)
     try:

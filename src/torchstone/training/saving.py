@@ -26,9 +26,7 @@ class Saver:
             each.
     """
 
-    def __init__(
-        self, directory: RunDirectory | None, every: float, borders_only: bool
-    ) -> None:
+    def __init__(self, directory: RunDirectory | None, every: float, borders_only: bool) -> None:
         self.directory = directory
         self.every = every
         self.borders_only = borders_only
@@ -38,17 +36,11 @@ class Saver:
 
     def due(self, now: float) -> bool:
         """Whether it is time for a checkpoint between two steps."""
-        return (
-            self.directory is not None
-            and not self.borders_only
-            and now - self._last >= self.every
-        )
+        return self.directory is not None and not self.borders_only and now - self._last >= self.every
 
     def due_at_border(self, now: float) -> bool:
         """Whether it is time for a checkpoint between two epochs."""
-        return self.directory is not None and (
-            self.borders_only or now - self._last >= self.every
-        )
+        return self.directory is not None and (self.borders_only or now - self._last >= self.every)
 
     def save(self, state: TrainState) -> bool:
         """Saves the state; False when there is no directory, no way to continue from here, or no success."""
@@ -58,15 +50,9 @@ class Saver:
         try:
             checkpoint.save(self.directory, state.step, state.tensors(), state.state())
         except (RunError, OSError) as error:
-            failure = (
-                error
-                if isinstance(error, RunError)
-                else RunError(f"The checkpoint failed: {error}")
-            )
+            failure = error if isinstance(error, RunError) else RunError(f"The checkpoint failed: {error}")
             if self.failure is None:
-                _LOG.warning(
-                    "%s\nTraining goes on and tries again later.", failure.message
-                )
+                _LOG.warning("%s\nTraining goes on and tries again later.", failure.message)
             self.failure = failure
             return False
         self.failure, self.saved_step = None, state.step
@@ -78,11 +64,7 @@ class Saver:
         Raises:
             RunError: it cannot be written; the module and the history are intact.
         """
-        if (
-            self.directory is not None
-            and not self.save(state)
-            and self.failure is not None
-        ):
+        if self.directory is not None and not self.save(state) and self.failure is not None:
             raise RunError(
                 f"Training is done, but its last checkpoint could not be written: {self.failure.message}",
                 hint="The trained module and the history are in memory; make room and save them.",

@@ -12,13 +12,7 @@ from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
 from torchstone.errors import ConfigError
-from torchstone.training.named import (
-    BAD_VALUE,
-    argument_names,
-    check_arguments,
-    find_class,
-    refused,
-)
+from torchstone.training.named import BAD_VALUE, argument_names, check_arguments, find_class, refused
 
 Period = Literal["step", "epoch", "metric"]
 
@@ -57,9 +51,7 @@ class Schedule:
     ) -> None:
         self.scheduler = scheduler
         self.per: Period = per or period_of(type(scheduler))
-        self.optimizer: Optimizer = (
-            optimizer if optimizer is not None else scheduler.optimizer
-        )
+        self.optimizer: Optimizer = optimizer if optimizer is not None else scheduler.optimizer
         self.warmup_steps = warmup_steps
         self.steps = 0
         self._targets = self._rates()
@@ -118,9 +110,7 @@ def known_schedules() -> dict[str, Any]:
     classes = {
         name: value
         for name, value in vars(lr_scheduler).items()
-        if isinstance(value, type)
-        and issubclass(value, LRScheduler)
-        and name not in _COMPOSED
+        if isinstance(value, type) and issubclass(value, LRScheduler) and name not in _COMPOSED
     }
     return {
         **classes,
@@ -170,9 +160,7 @@ def build_schedule(
     given = dict(arguments or {})
     per: Any = given.pop("per", None)
     if per not in (None, "step", "epoch", "metric"):
-        raise ConfigError(
-            f'scheduler_arguments: per is step, epoch or metric, got "{per}".'
-        )
+        raise ConfigError(f'scheduler_arguments: per is step, epoch or metric, got "{per}".')
     known_names = known_schedules()
     del known_names["none"]
     if name is None or str(name).lower() == "none":
@@ -181,22 +169,15 @@ def build_schedule(
         return _warmup_alone(optimizer, steps_per_epoch, warmup)
     kind = find_class("scheduler", name, known_names, "torch.optim.lr_scheduler")
     per = per or ("step" if str(name).lower() == "cosine" else period_of(kind))
-    known = [
-        *argument_names(kind, without=("optimizer", "last_epoch", "verbose")),
-        "per",
-    ]
+    known = [*argument_names(kind, without=("optimizer", "last_epoch", "verbose")), "per"]
     keywords = check_arguments("scheduler_arguments", kind, given, known)
     one_cycle = issubclass(kind, lr_scheduler.OneCycleLR)
     warmup_steps = 0 if one_cycle else _steps(warmup, steps_per_epoch)
     if one_cycle:
         _complete_one_cycle(keywords, optimizer, steps_per_epoch, epochs, warmup)
     elif (length := _LENGTH.get(kind.__name__)) and length not in keywords:
-        per_epoch = (
-            1 if per != "step" else _known(steps_per_epoch, f"{kind.__name__} per step")
-        )
-        keywords[length] = max(
-            1, epochs * per_epoch - (warmup_steps if per == "step" else 0)
-        )
+        per_epoch = 1 if per != "step" else _known(steps_per_epoch, f"{kind.__name__} per step")
+        keywords[length] = max(1, epochs * per_epoch - (warmup_steps if per == "step" else 0))
     if issubclass(kind, lr_scheduler.ReduceLROnPlateau):
         keywords.setdefault("mode", mode)
     try:
@@ -209,39 +190,22 @@ def build_schedule(
 
 def _try(kind: Any, optimizer: Optimizer, keywords: dict[str, Any]) -> None:
     """Moves a schedule of the same arguments twice, since torch looks at some of them only then."""
-    groups = [
-        {"params": [torch.zeros(1)], "lr": float(group["lr"])}
-        for group in optimizer.param_groups
-    ]
+    groups = [{"params": [torch.zeros(1)], "lr": float(group["lr"])} for group in optimizer.param_groups]
     trial = kind(torch.optim.SGD(groups, momentum=0.9), **keywords)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no optimizer has stepped here
         for _ in range(2):
-            trial.step(0.0) if isinstance(
-                trial, lr_scheduler.ReduceLROnPlateau
-            ) else trial.step()
-            if not all(
-                math.isfinite(float(group["lr"]))
-                for group in trial.optimizer.param_groups
-            ):
+            trial.step(0.0) if isinstance(trial, lr_scheduler.ReduceLROnPlateau) else trial.step()
+            if not all(math.isfinite(float(group["lr"])) for group in trial.optimizer.param_groups):
                 raise ValueError("the learning rate would not be a finite number")
 
 
 def _complete_one_cycle(
-    keywords: dict[str, Any],
-    optimizer: Optimizer,
-    steps_per_epoch: int | None,
-    epochs: int,
-    warmup: float,
+    keywords: dict[str, Any], optimizer: Optimizer, steps_per_epoch: int | None, epochs: int, warmup: float
 ) -> None:
     """Fills in what one cycle over the whole training needs and the user left open."""
-    keywords.setdefault(
-        "max_lr", [float(group["lr"]) for group in optimizer.param_groups]
-    )
-    if (
-        "total_steps" not in keywords
-        and not {"epochs", "steps_per_epoch"} <= keywords.keys()
-    ):
+    keywords.setdefault("max_lr", [float(group["lr"]) for group in optimizer.param_groups])
+    if "total_steps" not in keywords and not {"epochs", "steps_per_epoch"} <= keywords.keys():
         keywords.pop("epochs", None)
         keywords.pop("steps_per_epoch", None)
         keywords["total_steps"] = epochs * _known(steps_per_epoch, "OneCycleLR")
@@ -249,20 +213,12 @@ def _complete_one_cycle(
         keywords.setdefault("pct_start", min(warmup / epochs, 1.0))
     defaults = optimizer.defaults
     if "betas" not in defaults and not defaults.get("momentum"):
-        keywords.setdefault(
-            "cycle_momentum", False
-        )  # cycling would switch a momentum on that is off
+        keywords.setdefault("cycle_momentum", False)  # cycling would switch a momentum on that is off
 
 
-def _warmup_alone(
-    optimizer: Optimizer, steps_per_epoch: int | None, warmup: float
-) -> Schedule | None:
+def _warmup_alone(optimizer: Optimizer, steps_per_epoch: int | None, warmup: float) -> Schedule | None:
     steps = _steps(warmup, steps_per_epoch)
-    return (
-        Schedule(None, "epoch", optimizer=optimizer, warmup_steps=steps)
-        if steps
-        else None
-    )
+    return Schedule(None, "epoch", optimizer=optimizer, warmup_steps=steps) if steps else None
 
 
 def _steps(warmup: float, steps_per_epoch: int | None) -> int:
@@ -282,9 +238,7 @@ def _plain(state: Any) -> Any:
     """Of a scheduler's state what JSON can hold; the rest (functions, counters) its constructor makes."""
     if isinstance(state, dict):
         return {
-            key: _plain(value)
-            for key, value in state.items()
-            if isinstance(key, str) and _is_plain(value)
+            key: _plain(value) for key, value in state.items() if isinstance(key, str) and _is_plain(value)
         }
     if isinstance(state, list | tuple):
         return [_plain(value) for value in state]

@@ -68,36 +68,24 @@ class Settings:
     def _ranges(self) -> list[str]:
         limits: dict[str, tuple[str, Any]] = {
             "epochs": ("a whole number of at least 1", lambda v: _whole(v) and v >= 1),
-            "accumulate": (
-                "a whole number of at least 1",
-                lambda v: _whole(v) and v >= 1,
-            ),
+            "accumulate": ("a whole number of at least 1", lambda v: _whole(v) and v >= 1),
             "max_time": (
                 "None or a number of seconds above 0",
                 lambda v: v is None or (_number(v) and v > 0),
             ),
-            "clip": (
-                "None or a number above 0",
-                lambda v: v is None or (_number(v) and v > 0),
-            ),
+            "clip": ("None or a number above 0", lambda v: v is None or (_number(v) and v > 0)),
             "patience": (
                 "None or a whole number of at least 0",
                 lambda v: v is None or (_whole(v) and v >= 0),
             ),
             "min_delta": ("a number of at least 0", lambda v: _number(v) and v >= 0),
-            "average_decay": (
-                "a number between 0 and 1",
-                lambda v: _number(v) and 0 < v < 1,
-            ),
+            "average_decay": ("a number between 0 and 1", lambda v: _number(v) and 0 < v < 1),
             "seed": ("a whole number of at least 0", lambda v: _whole(v) and v >= 0),
             "log_every": (
                 "None or a whole number of at least 1",
                 lambda v: v is None or (_whole(v) and v >= 1),
             ),
-            "save_every": (
-                "a number of seconds of at least 0",
-                lambda v: _number(v) and v >= 0,
-            ),
+            "save_every": ("a number of seconds of at least 0", lambda v: _number(v) and v >= 0),
         }
         return [
             f"{name}: expected {expected}, got {getattr(self, name)!r}."
@@ -130,8 +118,4 @@ def _whole(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and value == value
-    )  # not NaN
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # not NaN

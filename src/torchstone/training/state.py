@@ -88,19 +88,9 @@ class TrainState:
         """
         settings = settings or Settings()
         device, _ = choose_device(settings.device)
-        module.to(
-            device
-        )  # parameters stay the same objects, so that the optimizer still holds them
-        named = (
-            {"main": optimizers}
-            if isinstance(optimizers, Optimizer)
-            else dict(optimizers)
-        )
-        scheduled = (
-            {"main": schedules}
-            if isinstance(schedules, Schedule)
-            else dict(schedules or {})
-        )
+        module.to(device)  # parameters stay the same objects, so that the optimizer still holds them
+        named = {"main": optimizers} if isinstance(optimizers, Optimizer) else dict(optimizers)
+        scheduled = {"main": schedules} if isinstance(schedules, Schedule) else dict(schedules or {})
         _check_optimizers(module, named)
         for optimizer in named.values():
             if optimizer.state:  # of an earlier training, perhaps on another device
@@ -108,15 +98,10 @@ class TrainState:
         precision = choose_precision(settings.precision, device)
         scaler = build_scaler(device, precision)
         if scaler is not None and any(map(needs_closure, named.values())):
-            raise ConfigError(
-                "precision: LBFGS does not work with float16.",
-                hint="Use bfloat16 or float32.",
-            )
+            raise ConfigError("precision: LBFGS does not work with float16.", hint="Use bfloat16 or float32.")
         average = None
         if settings.average != "none":
-            average = WeightAverage(
-                module, settings.average, settings.average_decay, settings.epochs
-            )
+            average = WeightAverage(module, settings.average, settings.average_decay, settings.epochs)
         return cls(
             module=module,
             optimizers=named,
@@ -147,10 +132,7 @@ class TrainState:
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The tensors, by the file of the checkpoint that they belong in; not copies."""
-        files = {
-            "model": self.module.state_dict(),
-            "optimizer": self._optimizer_tensors(),
-        }
+        files = {"model": self.module.state_dict(), "optimizer": self._optimizer_tensors()}
         if self.average is not None:
             files["average"] = self.average.state_dict()
         if self.best.weights:
@@ -168,13 +150,8 @@ class TrainState:
             "best": self.best.to_json(),
             "means": self.means.to_json(),
             "history": self.history,
-            "optimizers": {
-                name: flatten_optimizer(o.state_dict())[1]
-                for name, o in self.optimizers.items()
-            },
-            "schedules": {
-                name: schedule.state_dict() for name, schedule in self.schedules.items()
-            },
+            "optimizers": {name: flatten_optimizer(o.state_dict())[1] for name, o in self.optimizers.items()},
+            "schedules": {name: schedule.state_dict() for name, schedule in self.schedules.items()},
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "average_updates": None if self.average is None else self.average.updates,
             "random": random_states(self.device),
@@ -191,10 +168,7 @@ class TrainState:
             raise RunError(
                 f"The checkpoint has version {state.get('version')}; this torchstone reads version {VERSION}."
             )
-        for what, names in (
-            ("optimizers", self.optimizers),
-            ("schedules", self.schedules),
-        ):
+        for what, names in (("optimizers", self.optimizers), ("schedules", self.schedules)):
             if list(state[what]) != list(names):
                 raise RunError(
                     f"The checkpoint has {what} {list(state[what])}, this training {list(names)}.",
@@ -204,9 +178,7 @@ class TrainState:
             self.module.load_state_dict(weights["model"])
             self._load_optimizers(state, weights["optimizer"])
             if self.average is not None:
-                self.average.load_state_dict(
-                    weights["average"], state["average_updates"]
-                )
+                self.average.load_state_dict(weights["average"], state["average_updates"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(
                 f"The checkpoint of step {checkpoint.step} does not fit: {error}",
@@ -217,10 +189,7 @@ class TrainState:
         for name in ("epoch", "step", "position", "seconds", "history", "random"):
             setattr(self, name, state[name])
         self.means.load(state["means"])
-        best = {
-            name: tensor.to(self.device)
-            for name, tensor in weights.get("best", {}).items()
-        }
+        best = {name: tensor.to(self.device) for name, tensor in weights.get("best", {}).items()}
         self.best = Best(**state["best"], weights=best)
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
@@ -230,9 +199,7 @@ class TrainState:
             for path, tensor in flatten_optimizer(optimizer.state_dict())[0].items()
         }
 
-    def _load_optimizers(
-        self, state: dict[str, Any], tensors: dict[str, Tensor]
-    ) -> None:
+    def _load_optimizers(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         for name, optimizer in self.optimizers.items():
             own = {
                 path.removeprefix(f"{name}/"): tensor
@@ -248,9 +215,7 @@ def _check_optimizers(module: nn.Module, optimizers: Mapping[str, Optimizer]) ->
     own = {id(parameter) for parameter in module.parameters()}
     for name, optimizer in optimizers.items():
         if own.isdisjoint(map(id, parameters_of([optimizer]))):
-            which = (
-                f'The optimizer "{name}"' if len(optimizers) > 1 else "The optimizer"
-            )
+            which = f'The optimizer "{name}"' if len(optimizers) > 1 else "The optimizer"
             raise ConfigError(
                 f"{which} holds none of the module's parameters, so that training would change nothing.",
                 hint="Make it from the module that is trained: optimizer(net.parameters()).",

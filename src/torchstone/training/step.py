@@ -46,9 +46,7 @@ def train_step(
         state.scaler.update()
 
 
-def backward(
-    state: TrainState, group: list[Any], objective: Objective, context: StepContext
-) -> bool:
+def backward(state: TrainState, group: list[Any], objective: Objective, context: StepContext) -> bool:
     """Computes the gradients of the group's mean loss.
 
     Returns:
@@ -86,9 +84,7 @@ def update(state: TrainState, clip: float | None, measure: bool) -> None:
         if clip is not None:
             state.gradient_norm = torch.nn.utils.clip_grad_norm_(gradients, clip)
         else:
-            present = [
-                parameter.grad for parameter in gradients if parameter.grad is not None
-            ]
+            present = [parameter.grad for parameter in gradients if parameter.grad is not None]
             state.gradient_norm = torch.nn.utils.get_total_norm(present)
     state.updating = True
     for optimizer in optimizers:
@@ -105,9 +101,7 @@ def _backward(state: TrainState, loss: Tensor) -> None:
     (loss if state.scaler is None else state.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
 
 
-def _note(
-    state: TrainState, loss: Tensor, weight: Weight, objective: Objective
-) -> None:
+def _note(state: TrainState, loss: Tensor, weight: Weight, objective: Objective) -> None:
     """Files the loss for the epoch's mean; a sum over samples is filed as its mean."""
     if objective.reduction == "sum":
         loss = loss / weight  # type: ignore[operator]
@@ -121,9 +115,7 @@ def _sum(normalisers: list[float | Tensor]) -> float | Tensor:
     return total
 
 
-def _own_steps(
-    state: TrainState, group: list[Any], objective: Objective, context: StepContext
-) -> bool:
+def _own_steps(state: TrainState, group: list[Any], objective: Objective, context: StepContext) -> bool:
     """Runs the user's step on each batch; True when it returned losses, which the loop must step for."""
     assert objective.step is not None  # noqa: S101
     counts = [count_samples(batch) for batch in group]
@@ -138,22 +130,12 @@ def _own_steps(
                     hint="Set accumulate to 1, or return the loss.",
                 )
             for name, value in result.items():
-                state.means.add(
-                    name, value.detach() if isinstance(value, Tensor) else value, count
-                )
+                state.means.add(name, value.detach() if isinstance(value, Tensor) else value, count)
             return False
-        share = (
-            _loss_of(result) * (count / sum(counts))
-            if len(group) > 1
-            else _loss_of(result)
-        )
+        share = _loss_of(result) * (count / sum(counts)) if len(group) > 1 else _loss_of(result)
         _backward(state, share)
         losses.append(share.detach())
-    state.means.add(
-        "loss",
-        losses[0] if len(losses) == 1 else torch.stack(losses).sum(),
-        sum(counts),
-    )
+    state.means.add("loss", losses[0] if len(losses) == 1 else torch.stack(losses).sum(), sum(counts))
     return True
 
 
@@ -173,17 +155,11 @@ def _loss_of(result: Any) -> Tensor:
 
 
 def _closure_step(
-    state: TrainState,
-    group: list[Any],
-    objective: Objective,
-    context: StepContext,
-    clip: float | None,
+    state: TrainState, group: list[Any], objective: Objective, context: StepContext, clip: float | None
 ) -> None:
     """A step of an optimizer that evaluates the loss several times; the first value is noted."""
     if len(state.optimizers) > 1:
-        raise ConfigError(
-            "optimizer: LBFGS works only alone.", hint="Use one optimizer."
-        )
+        raise ConfigError("optimizer: LBFGS works only alone.", hint="Use one optimizer.")
     before = len(state.means.pending)
 
     def closure() -> Tensor:
@@ -195,9 +171,7 @@ def _closure_step(
         if kept > before:
             del state.means.pending[kept:]
         if clip is not None:
-            state.gradient_norm = torch.nn.utils.clip_grad_norm_(
-                parameters_of([state.optimizer]), clip
-            )
+            state.gradient_norm = torch.nn.utils.clip_grad_norm_(parameters_of([state.optimizer]), clip)
         return torch.as_tensor(loss)
 
     state.updating = True

@@ -48,9 +48,7 @@ def validate(
         net = _evaluated(state)
         gathered = Gathered(val.samples) if metrics is not None else None
         means = state.means.__class__()
-        with (
-            torch.no_grad()
-        ):  # not inference_mode: a module may keep what it computes here for training
+        with torch.no_grad():  # not inference_mode: a module may keep what it computes here for training
             for batch in val.epoch(0):
                 if stopped():
                     set_random_states(before, state.device)
@@ -101,9 +99,7 @@ def _evaluated(state: TrainState) -> nn.Module:
     return state.forward if net is state.module else net
 
 
-def _refresh_average(
-    state: TrainState, train: Any, stopped: Callable[[], bool]
-) -> None:
+def _refresh_average(state: TrainState, train: Any, stopped: Callable[[], bool]) -> None:
     """Batch statistics of the averaged weights, from the training samples."""
     if state.average is not None:
         state.average.refresh_batch_statistics(_inputs(train, state.epoch, stopped))
@@ -143,11 +139,7 @@ class Gathered:
         if self._whole is None and self._samples is not None:
             self._whole = (_room(outputs, self._samples), _room(targets, self._samples))
         place = slice(self._filled, self._filled + len(targets))
-        if (
-            self._whole is not None
-            and place.stop <= len(self._whole[0])
-            and not self._parts[0]
-        ):
+        if self._whole is not None and place.stop <= len(self._whole[0]) and not self._parts[0]:
             self._whole[0][place].copy_(outputs, non_blocking=True)
             self._whole[1][place].copy_(targets, non_blocking=True)
             self._filled = place.stop
@@ -165,9 +157,7 @@ class Gathered:
                 torch.cuda.synchronize()
             self._parts[0].insert(0, self._whole[0][: self._filled])
             self._parts[1].insert(0, self._whole[1][: self._filled])
-        outputs, targets = (
-            parts[0] if len(parts) == 1 else torch.cat(parts) for parts in self._parts
-        )
+        outputs, targets = (parts[0] if len(parts) == 1 else torch.cat(parts) for parts in self._parts)
         return outputs, targets
 
 
