@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from torchstone.errors import ConfigError
+from torchstone.training.schedules import build_schedule
+from torchstone.training.settings import Settings
+from torchstone.training.state import TrainState
+
+
+def test_one_optimizer_is_called_main() -> None:
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.3)
+    schedule = build_schedule("cosine", optimizer, steps_per_epoch=2, epochs=2)
+    state = TrainState.create(net, optimizer, schedule)
+    assert list(state.optimizers) == list(state.schedules) == ["main"]
+    assert state.optimizer is optimizer
+    assert state.lr == 0.3
+    assert state.forward is net
+    assert state.evaluated() is net
+
+
+def test_the_optimizer_still_holds_the_parameters_after_the_move() -> None:
+    net = nn.Linear(2, 1).double()
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.ones(1, 2, dtype=torch.float64)).sum().backward()
+    optimizer.step()
+    state = TrainState.create(net, optimizer, None, Settings(device="cpu"))
+    assert state.optimizer.param_groups[0]["params"][0] is net.weight
+    assert state.optimizer.state[net.weight]["exp_avg"].dtype is torch.float64
+
+
+def test_tensors_are_filed_by_what_they_are() -> None:
+    net = nn.Linear(2, 1)
+    state = TrainState.create(net, torch.optim.Adam(net.parameters()), None, Settings(average="ema"))
+    assert set(state.tensors()) == {"model", "optimizer", "average"}
+    state.best.keep(net.state_dict(), 1, 1)
+    assert set(state.tensors()) == {"model", "optimizer", "average", "best"}
+
+
+def test_lbfgs_and_float16_do_not_go_together() -> None:
+    net = nn.Linear(2, 1)
+    with pytest.raises(ConfigError, match="LBFGS"):
+        TrainState.create(net, torch.optim.LBFGS(net.parameters()), None, Settings(precision="float16"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_state_of_an_earlier_training_moves_along() -> None:
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    TrainState.create(net, optimizer, None, Settings(device="cuda"))
+    assert optimizer.state[net.weight]["exp_avg"].is_cuda
