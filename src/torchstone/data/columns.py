@@ -239,16 +239,16 @@ def _codes(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
     if len(values) > _FEW and distinct >= 0.95 * len(cleaned):
         return ColumnGuess("identifier")
     first = values.filter(values.str.contains(_LEADING_ZERO))[0]
-    return ColumnGuess("categorical", note=f"has leading zeros (such as {first}): taken as codes")
+    note = f'Column "{cleaned.name}" has leading zeros, such as "{first}": taken as categories.'
+    return ColumnGuess("categorical", note=note)
 
 
 def _words(cleaned: pl.Series, values: pl.Series, distinct: int) -> ColumnGuess:
     if len(values) <= _FEW:
         return ColumnGuess("categorical")
     spread = distinct / len(values)
-    words = values.str.count_matches(r"\S+").mean()
-    length = values.str.len_chars().mean()
-    assert isinstance(words, float) and isinstance(length, float)
+    words = values.str.count_matches(r"\S+").sum() / len(values)
+    length = values.str.len_chars().sum() / len(values)
     if (words >= 3 and spread > 0.5) or (words >= 5 and length >= 40 and spread > 0.1):
         return ColumnGuess("text")
     if spread >= 0.95 or (_named_identifier(cleaned.name) and spread >= 0.5):

@@ -124,9 +124,8 @@ def datetime_form(cleaned: pl.Series) -> str | None:
     values = cleaned.drop_nulls().unique()
     first = values.head(50)
     for form in DATETIME_FORMATS:
-        if len(first) and _parse_datetimes(first, form).null_count() == 0:
-            if _parse_datetimes(values, form).null_count() == 0:
-                return form
+        if len(first) and all(_parse_datetimes(part, form).null_count() == 0 for part in (first, values)):
+            return form
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,27 +50,27 @@ def find_dialect(
         text = file.read(_SAMPLE_CHARACTERS)
         whole = not file.read(1)
     text = text.lstrip("\ufeff")
-    best: tuple[tuple[float, int, int], str, str | None, list[list[str]]] | None = None
-    for candidate in (separator,) if separator else SEPARATORS:
-        for quote in ('"', None):
-            rows = _rows(text, candidate, quote, whole)
-            score = _score(rows)
-            if best is None or score > best[0]:
-                best = (score, candidate, quote, rows)
-    assert best is not None
-    _, found, quote, rows = best
+    candidates = [separator] if separator else SEPARATORS
+    tried = [
+        (candidate, quote, _rows(text, candidate, quote, whole))
+        for candidate in candidates
+        for quote in ('"', None)
+    ]
+    found, quote, rows = max(tried, key=lambda attempt: _score(attempt[2]))
     first = tuple(field.strip() for field in rows[0])
     return Dialect(found, quote, has_header(rows) if header is None else header, first)
 
 
 def _rows(text: str, separator: str, quote: str | None, whole: bool) -> list[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, quoting=quoting)
+    reader = csv.reader(
+        io.StringIO(text),
+        delimiter=separator,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        skipinitialspace=True,
+    )
     rows: list[list[str]] = []
     try:
-        for row in reader:
-            if any(field.strip() for field in row):
-                rows.append(row)
+        rows.extend(row for row in reader if any(field.strip() for field in row))
     except csv.Error:  # a field beyond the limit: quotes that are never closed
         return rows or [[text.split("\n", 1)[0]]]
     # The sample may end within a row.
@@ -94,7 +95,7 @@ def has_header(rows: list[list[str]]) -> bool:
     no field turns up again in its own column.
     """
     first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    names = clean(pl.Series([field for field in first], dtype=pl.String))
+    names = clean(pl.Series(list(first), dtype=pl.String))
     if to_numbers(names).null_count() < len(names) or names.null_count() == len(names):
         return False
     if not rest:

@@ -64,11 +64,15 @@ class Reading:
         """
         columns, notes = [], []
         needed = [
-            name for name, kind in self.kinds.items() if kind in ("numeric", "categorical", "boolean", "datetime")
+            name
+            for name, kind in self.kinds.items()
+            if kind in ("numeric", "categorical", "boolean", "datetime")
         ]
         absent = [name for name in needed if name not in frame.columns]
         if absent:
-            what = "Columns of the training data are" if len(absent) > 1 else "A column of the training data is"
+            what = (
+                "Columns of the training data are" if len(absent) > 1 else "A column of the training data is"
+            )
             raise unknown_column(", ".join(absent), frame.columns, f"{what} missing")
         for name, kind in self.kinds.items():
             if name not in frame.columns:

@@ -257,11 +257,10 @@ def _by_rows(
     file: TextFile, block: str, first_line: int, skip_first: bool
 ) -> tuple[pl.DataFrame, np.ndarray]:
     """The rows one by one: slower, but at ease with odd quotes, and it knows the line of a ragged row."""
-    quoting = csv.QUOTE_NONE if file.dialect.quote is None else csv.QUOTE_MINIMAL
     reader = csv.reader(
-        block.splitlines(keepends=True) if "\x0b" not in block else io.StringIO(block),
+        io.StringIO(block),
         delimiter=file.dialect.separator,
-        quoting=quoting,
+        quoting=csv.QUOTE_NONE if file.dialect.quote is None else csv.QUOTE_MINIMAL,
         skipinitialspace=True,
     )
     rows: list[list[str]] = []

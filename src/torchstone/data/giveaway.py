@@ -1,0 +1,95 @@
+"""Columns that tell the target by themselves: what one column predicts on rows it was not fitted on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from torchstone.data.table_preprocessing import as_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from torchstone.data.samples import Samples
+    from torchstone.data.target import Target
+
+SURE = 0.99
+"""The share of rows that a column must tell to give the target away."""
+
+_LEAST_GAIN = 0.5
+"""The share of a majority vote's mistakes that it must mend, too: rare classes make high shares cheap."""
+
+_MOST_ROWS = 20_000
+_BINS = 32
+
+
+def giveaways(samples: Samples, target: Target, train: np.ndarray, columns: list[str]) -> dict[str, float]:
+    """The columns that give the target away, with the share of training rows (regression: the correlation).
+
+    Classes are told by the majority of equal values on one half of the training rows, measured on the other;
+    a value that was not seen there tells nothing. Numbers are told by rank correlation.
+
+    Args:
+        samples: all samples.
+        target: their targets; those of training rows are read.
+        train: the training rows.
+        columns: the columns to look at.
+    """
+    rows = train if len(train) <= _MOST_ROWS else train[:: -(-len(train) // _MOST_ROWS)]
+    if len(rows) < 20:
+        return {}
+    frame = as_frame(samples.features)[rows]
+    values = target.values[rows]
+    found = {}
+    for name in columns:
+        if target.task.is_classification:
+            share = _told(_codes(frame[name]), values)
+        elif target.task.kind == "regression" and values.ndim == 2 and values.shape[1] == 1:
+            share = _correlation(frame[name], values[:, 0])
+        else:
+            continue
+        if share is not None:
+            found[name] = share
+    return found
+
+
+def _codes(column: pl.Series) -> np.ndarray:
+    """Equal values as equal numbers; numbers with many values in bins of equal count."""
+    if column.dtype.is_float() and column.n_unique() > 4 * _BINS:
+        filled = column.cast(float).fill_null(float("nan")).to_numpy()
+        edges = np.unique(np.nanquantile(filled, np.linspace(0, 1, _BINS + 1)[1:-1]))
+        codes = np.searchsorted(edges, filled)
+        codes[np.isnan(filled)] = len(edges) + 1
+        return codes
+    return column.rank("dense").fill_null(0).cast(int).to_numpy()
+
+
+def _told(codes: np.ndarray, classes: np.ndarray) -> float | None:
+    """The share of rows whose class the column tells, where that is nearly all; cross-fitted on two halves."""
+    draw = np.random.default_rng(0).permutation(len(codes))
+    halves = (draw[: len(draw) // 2], draw[len(draw) // 2 :])
+    right = 0
+    for learned, asked in (halves, halves[::-1]):
+        table = np.zeros((int(codes.max()) + 1, int(classes.max()) + 1))
+        np.add.at(table, (codes[learned], classes[learned]), 1)
+        answer = np.where(table.sum(axis=1) > 0, table.argmax(axis=1), -1)
+        right += int((answer[codes[asked]] == classes[asked]).sum())
+    share = right / len(codes)
+    majority = np.bincount(classes).max() / len(classes)
+    gain = (share - majority) / max(1 - majority, 1e-12)
+    return share if share >= SURE and gain >= _LEAST_GAIN else None
+
+
+def _correlation(column: pl.Series, values: np.ndarray) -> float | None:
+    if not column.dtype.is_numeric():
+        return None
+    numbers = column.cast(float).fill_null(float("nan")).to_numpy()
+    known = np.isfinite(numbers) & np.isfinite(values)
+    if known.sum() < 20 or np.ptp(numbers[known]) == 0:
+        return None
+    ranks = [array.argsort().argsort() for array in (numbers[known], values[known])]
+    pearson = abs(np.corrcoef(numbers[known], values[known])[0, 1])
+    spearman = abs(np.corrcoef(*ranks)[0, 1])
+    share = float(max(pearson, spearman))
+    return share if share >= 0.999 else None
