@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from torchstone.review.catalogue import load_catalogue
+from torchstone.review.job import Job
 from torchstone.review.reading import UnreadableError, decode
 from torchstone.review.report import CheckError, FileResult
 from torchstone.review.selection import UNUSED_IGNORE
@@ -17,15 +17,6 @@ from torchstone.review.syntax.project import Project
 
 WORTH_A_PROCESS = 300_000
 """Bytes of source that mention torch; below it a second process costs more than it saves."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file to check: its name, its bytes, and the codes that count in it."""
-
-    path: str
-    data: bytes
-    codes: frozenset[str]
 
 
 def check_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[FileResult]:
