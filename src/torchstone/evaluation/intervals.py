@@ -18,8 +18,12 @@ LARGE = 100_000
 _DRAWS = 1000
 _LEAST_DRAWS = 200
 _DRAWS_OF_LARGE = 50
+_LEAST_DRAWS_OF_LARGE = 20
 _WORK = 10_000_000
 """Rows times rankings times draws that take about two seconds."""
+
+_MOST_WORK = 40_000_000
+"""More than this is not spent on percentiles."""
 
 _CHUNK = 2_000_000
 """Weights that are held at once."""
@@ -31,8 +35,8 @@ def with_intervals(scored: ScoredRows, seed: int = 0) -> dict[str, dict[str, flo
     """All metrics of a task, each with its 95 % interval.
 
     The interval is that of the percentile bootstrap over rows (Efron and Tibshirani, 1993): 1,000 draws,
-    fewer (at least 200) when there are many rows or classes. Above 100,000 rows it is value plus or minus
-    1.96 deviations of 50 draws. It is widened, where needed, to hold the value.
+    fewer (at least 200) when there are many rows or classes. Above 100,000 rows, or 200,000 rows times
+    classes, it is value plus or minus 1.96 deviations of 20 to 50 draws. It is widened, where needed, to hold the value.
 
     Args:
         scored: targets and outputs.
@@ -45,8 +49,7 @@ def with_intervals(scored: ScoredRows, seed: int = 0) -> dict[str, dict[str, flo
     values = compute(task, scored.targets, scored.outputs, threshold=scored.threshold)
     if not len(scored) or not scored.finite:
         return {key: {"value": None, "low": None, "high": None} for key in values}
-    normal = len(scored) > LARGE
-    draws = _DRAWS_OF_LARGE if normal else _draws(scored)
+    draws, normal = _plan(scored)
     parts = [compute_draws(scored, counts) for counts in _resamples(len(scored), draws, seed)]
     intervals = {}
     for key in known(task):
@@ -56,9 +59,12 @@ def with_intervals(scored: ScoredRows, seed: int = 0) -> dict[str, dict[str, flo
     return intervals
 
 
-def _draws(scored: ScoredRows) -> int:
-    rankings = 1 if scored.task.kind == "binary" else scored.width
-    return int(np.clip(_WORK // (len(scored) * rankings), _LEAST_DRAWS, _DRAWS))
+def _plan(scored: ScoredRows) -> tuple[int, bool]:
+    """How many draws are made, and whether only their deviation is used."""
+    work = len(scored) * (1 if scored.task.kind == "binary" else scored.width)
+    if len(scored) > LARGE or work * _LEAST_DRAWS > _MOST_WORK:
+        return int(np.clip(_MOST_WORK // work, _LEAST_DRAWS_OF_LARGE, _DRAWS_OF_LARGE)), True
+    return int(np.clip(_WORK // work, _LEAST_DRAWS, _DRAWS)), False
 
 
 def _resamples(rows: int, draws: int, seed: int) -> Iterator[Array]:
