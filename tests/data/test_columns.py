@@ -62,7 +62,8 @@ def test_guesses_that_must_be_said() -> None:
         {"x": [f"{index % 9}" for index in range(N)] + ["x", "y"], "d": ["01/02/2026", "03/04/2026"] * 31}
     )
     notes = [guess.note for guess in guess_columns(frame).values()]
-    assert '"x": taken as categorical' in notes[0] and 'Column "x"' in notes[0]
+    assert '"x": taken as categorical' in notes[0]
+    assert 'Column "x"' in notes[0]
     assert "month/day/year" in notes[1]
 
 
@@ -79,7 +80,8 @@ def test_typed_columns() -> None:
     )
     assert commas.to_list() == [1234.5, 3.0]
     moments, unread = convert(pl.Series("x", ["2026-01-02", "x"]), "datetime", "%Y-%m-%d")
-    assert moments.to_list() == [datetime(2026, 1, 2), None] and unread.to_list() == [False, True]
+    assert moments.to_list() == [datetime(2026, 1, 2), None]
+    assert unread.to_list() == [False, True]
     words, _ = convert(pl.Series("x", [1.0, 2.5, None]), "categorical")
     assert words.to_list() == ["1", "2.5", None]
     assert to_booleans(pl.Series(["Yes", "n", "1", "0.0", "maybe"])).to_list() == [

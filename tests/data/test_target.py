@@ -33,16 +33,19 @@ def test_task(name: str) -> None:
     values, kind, classes = CASES[name]
     target = read_target(sources.load((X, np.array(values))), DataConfig())
     assert (target.task.kind, target.task.classes) == (kind, classes)
-    assert len(target.values) == 40 and target.present.all()
+    assert len(target.values) == 40
+    assert target.present.all()
 
 
 def test_several_columns() -> None:
     labels = np.stack([np.arange(40) % 2, np.arange(40) % 3 == 0], axis=1).astype(int)
     target = read_target(sources.load((X, labels)), DataConfig())
-    assert target.task.kind == "multilabel" and target.values.dtype == np.float32
+    assert target.task.kind == "multilabel"
+    assert target.values.dtype == np.float32
     assert (target.values == labels).all()
     target = read_target(sources.load((X, labels + 0.5)), DataConfig())
-    assert target.task.kind == "regression" and target.values.shape == (40, 2)
+    assert target.task.kind == "regression"
+    assert target.values.shape == (40, 2)
 
 
 def test_the_task_can_be_set() -> None:
@@ -55,14 +58,16 @@ def test_the_task_can_be_set() -> None:
 def test_rows_without_a_target_are_left_out_and_said() -> None:
     frame = pl.DataFrame({"a": range(0, 80, 2), "y": ["u", "v", None, "u"] * 10})
     target = read_target(sources.load(frame), DataConfig())
-    assert target.present.sum() == 30 and (target.values[~target.present] == -1).all()
+    assert target.present.sum() == 30
+    assert (target.values[~target.present] == -1).all()
     assert any("10 of 40 rows" in note for note in target.notes)
 
 
 def test_new_targets_follow_the_classes() -> None:
     task = read_target(sources.load((X, np.array(["<=50K", ">50K"] * 20))), DataConfig()).task
     values, present = encode_target(pl.DataFrame({"target": [" >50K. ", "<=50K", None]}), task)
-    assert values.tolist() == [1, 0, -1] and present.tolist() == [True, True, False]
+    assert values.tolist() == [1, 0, -1]
+    assert present.tolist() == [True, True, False]
     with pytest.raises(DataError, match=r"row 2.*70K"):
         encode_target(pl.DataFrame({"target": ["<=50K", "70K"]}), task)
 

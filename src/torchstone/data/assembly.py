@@ -17,6 +17,7 @@ from torchstone.data.columns import (
     unknown_column,
 )
 from torchstone.data.conversion import clean
+from torchstone.data.raw_table import check_flat
 from torchstone.data.reading import Reading
 from torchstone.data.samples import Samples
 from torchstone.data.tables import (
@@ -48,6 +49,8 @@ def assemble(tables: Sequence[RawTable], config: DataConfig, split: SplitConfig)
     Raises:
         DataError: columns differ between files or are not there; values that do not fit their column.
     """
+    for table in tables:
+        check_flat(table.frame, table.name)
     tables = same_columns(tables)
     columns = tables[0].frame.columns
     targets, notes = find_targets(columns, config.target)

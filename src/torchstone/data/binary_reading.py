@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from torchstone.data.raw_table import RawTable, check_not_empty
+from torchstone.data.raw_table import RawTable, check_flat, check_not_empty
 from torchstone.errors import DataError
 
 SUFFIXES = (".parquet", ".pq", ".arrow", ".feather", ".ipc", ".arrows")
-
-_SCALARS = (pl.List, pl.Array, pl.Struct, pl.Object)
 
 
 def is_binary_table(path: Path) -> bool:
@@ -61,17 +59,6 @@ def stream_binary(path: Path, rows: int) -> Iterator[RawTable]:
             yield check_not_empty(RawTable(str(path), frame, lines))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _damaged(path, error) from None
-
-
-def check_flat(frame: pl.DataFrame, place: str) -> pl.DataFrame:
-    """The frame, or DataError when a column holds lists, structures or objects."""
-    for name, dtype in frame.schema.items():
-        if isinstance(dtype, _SCALARS):
-            raise DataError(
-                f'{place}: column "{name}" holds {dtype}, not one value a row.',
-                hint="Make columns of single values from it, or leave it out.",
-            )
-    return frame
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -22,6 +22,9 @@ SEPARATOR_NAMES = {
     " ": "space",
 }
 
+FEW_QUOTED = 0.05
+"""Fields in quotes per row up to which quotes may still be ordinary characters."""
+
 _SAMPLE_CHARACTERS = 1 << 18
 
 
@@ -56,7 +59,7 @@ def find_dialect(
         for candidate in candidates
         for quote in ('"', None)
     ]
-    found, quote, rows = max(tried, key=lambda attempt: _score(attempt[2]))
+    found, quote, rows = max(tried, key=lambda attempt: _score(attempt[1], attempt[2]))
     first = tuple(field.strip() for field in rows[0])
     return Dialect(found, quote, has_header(rows) if header is None else header, first)
 
@@ -77,15 +80,20 @@ def _rows(text: str, separator: str, quote: str | None, whole: bool) -> list[lis
     return rows if whole or len(rows) < 2 else rows[:-1]
 
 
-def _score(rows: list[list[str]]) -> tuple[float, int, int]:
+def _score(quote: str | None, rows: list[list[str]]) -> tuple[float, int, int]:
     """Share of rows with the usual number of fields (0 for a single column), that number, and the rows.
 
-    Where all fits with and without quotes, more rows without them mean that quotes are ordinary characters.
+    Where all fits with and without quotes, more rows without them mean that quotes are ordinary characters,
+    unless they enclose whole fields.
     """
     if not rows:
         return (0.0, 0, 0)
     usual, count = Counter(len(row) for row in rows).most_common(1)[0]
-    return (count / len(rows) if usual > 1 else 0.0, usual, len(rows))
+    enclosed = 0
+    if quote is None:
+        enclosed = sum(field[:1] == field[-1:] == '"' and len(field) > 1 for row in rows for field in row)
+    counted = 0 if enclosed > FEW_QUOTED * len(rows) else len(rows)
+    return (count / len(rows) if usual > 1 else 0.0, usual, counted)
 
 
 def has_header(rows: list[list[str]]) -> bool:

@@ -71,3 +71,14 @@ def check_not_empty(table: RawTable) -> RawTable:
             hint="one line below the header is one row; without a header pass --no-header",
         )
     return table
+
+
+def check_flat(frame: pl.DataFrame, place: str) -> pl.DataFrame:
+    """The frame, or DataError when a column holds lists, structures or objects."""
+    for name, dtype in frame.schema.items():
+        if isinstance(dtype, pl.List | pl.Array | pl.Struct | pl.Object):
+            raise DataError(
+                f'{place}: column "{name}" holds {dtype}, not one value a row.',
+                hint="Make columns of single values from it, or leave it out.",
+            )
+    return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,16 +80,20 @@ def read_table(path: Path, options: TextOptions) -> RawTable:
     """
     try:
         return read_binary(path) if is_binary_table(path) else read_text(path, options)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (OSError, EOFError, zlib.error) as error:  # the last two: a damaged gzip file
+        raise _unreadable(path, error) from None
 
 
 def read_batches_of(path: Path, options: TextOptions, rows: int) -> Iterator[RawTable]:
     """A table in parts of at most `rows` rows; memory does not grow with the file."""
     try:
         yield from stream_binary(path, rows) if is_binary_table(path) else stream_text(path, options, rows)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (OSError, EOFError, zlib.error) as error:  # the last two: a damaged gzip file
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def same_columns(tables: Sequence[RawTable]) -> list[RawTable]:

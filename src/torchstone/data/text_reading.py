@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from torchstone.data.dialect import SEPARATOR_NAMES, Dialect, find_dialect
+from torchstone.data.dialect import FEW_QUOTED, SEPARATOR_NAMES, Dialect, find_dialect
 from torchstone.data.encoding import find_encoding, open_text
 from torchstone.data.raw_table import RawTable, TextOptions, check_names, check_not_empty
 from torchstone.errors import DataError
@@ -111,8 +111,14 @@ def read_text(path: Path, options: TextOptions) -> RawTable:
     file = inspect(path, options)
     try:
         frame, lines = _whole(file)
-    except DataError as error:
-        frame, lines, file = _without_quotes(file, error)
+    except DataError:
+        plain = _without_quotes(file)
+        if plain is None:
+            raise
+        frame, lines, file = plain
+    else:
+        if _any_cell(frame, "\n") and (plain := _without_quotes(file)) is not None:
+            frame, lines, file = plain  # what looked like cells of several lines are rows
     return check_not_empty(RawTable(str(path), frame, lines, file.dialect, [file.note]))
 
 
@@ -126,19 +132,22 @@ def _empty(file: TextFile) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(file.names, pl.String))
 
 
-def _without_quotes(file: TextFile, error: DataError) -> tuple[pl.DataFrame, np.ndarray, TextFile]:
-    """The table once more with quotes as ordinary characters; the error where that is not what they are."""
+def _without_quotes(file: TextFile) -> tuple[pl.DataFrame, np.ndarray, TextFile] | None:
+    """The table once more with quotes as ordinary characters; None where that is not what they are."""
     if file.dialect.quote is None:
-        raise error
+        return None
     plain = replace(file, dialect=replace(file.dialect, quote=None))
     try:
         frame, lines = _whole(plain)
     except DataError:
-        raise error from None
-    quoted = frame.select(pl.all().str.strip_chars().str.contains('^".*"$').any())
-    if quoted.height and any(quoted.row(0)):
-        raise error
-    return frame, lines, plain
+        return None
+    quoted = frame.select(pl.all().str.strip_chars().str.contains('^".*"$').sum()).sum_horizontal()
+    return (frame, lines, plain) if quoted.sum() <= FEW_QUOTED * frame.height else None
+
+
+def _any_cell(frame: pl.DataFrame, text: str) -> bool:
+    """Whether a cell holds a text."""
+    return any(column.str.contains(text, literal=True).any() for column in frame.iter_columns())
 
 
 def stream_text(path: Path, options: TextOptions, rows: int) -> Iterator[RawTable]:
@@ -262,6 +271,7 @@ def _by_rows(
         delimiter=file.dialect.separator,
         quoting=csv.QUOTE_NONE if file.dialect.quote is None else csv.QUOTE_MINIMAL,
         skipinitialspace=True,
+        strict=True,
     )
     rows: list[list[str]] = []
     lines: list[int] = []

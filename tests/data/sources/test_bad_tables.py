@@ -30,7 +30,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
     "parquet called csv": (b"PAR1" + b"\0" * 40, {}, ["Parquet"]),
     "names twice": (b"a,b,a\n1,2,3\n4,5,6\n", {}, ["same name", "'a'"]),
     "mixed column": (
-        b"a,b\n" + b"".join(b"%d,%s\n" % (index, b"x" if index % 2 else b"y") for index in range(99)) + b"oops,x\n",
+        b"a,b\n" + b"".join(b"%d,%s\n" % (row, b"xy"[row % 2 :]) for row in range(99)) + b"oops,x\n",
         {},
         ['Column "a"', ":101", "oops", "--missing"],
     ),
@@ -43,7 +43,9 @@ BAD: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
     "one class": (b"a,y\n" + b"1,yes\n2,yes\n" * 9, {}, ["one class", "yes"]),
     "target all missing": (b"a,y\n" + b"1,\n2,NA\n" * 9, {}, ["missing in all 18"]),
     "infinite target": (b"a,y\n" + b"1,0.5\n2,1.5\n" * 9 + b"3,inf\n", {}, ["infinite", ":20"]),
-    "target of names": (b"a,y\n" + b"".join(b"%d,n%d\n" % (i % 3, i) for i in range(40)), {}, ["40 different"]),
+    "target of names": (
+        b"a,y\n" + b"".join(b"%d,n%d\n" % (row % 3, row) for row in range(40)), {}, ["40 different"]
+    ),
 }  # fmt: skip
 
 
@@ -97,8 +99,7 @@ def test_whatever_the_file_holds_it_is_read_or_refused(tmp_path: Path, content: 
     path.write_bytes(content)
     try:
         samples = sources.load(path)
-    except TorchstoneError as error:
-        assert error.message
-    else:
-        assert len(samples) == samples.features.shape[0] > 0
-        assert (np.diff(samples.row_of) > 0).all()
+    except TorchstoneError:
+        return
+    assert len(samples) == samples.features.shape[0] > 0
+    assert (np.diff(samples.row_of) > 0).all()

@@ -50,7 +50,8 @@ def test_one_table_in_every_form(tmp_path: Path, form: str) -> None:
 def test_arrays_and_tensors() -> None:
     inputs = torch.randn(12, 3, 4, 4)
     samples = sources.load((inputs, torch.arange(12) % 3))
-    assert samples.features.shape == (12, 3, 4, 4) and not samples.is_table
+    assert samples.features.shape == (12, 3, 4, 4)
+    assert not samples.is_table
     with pytest.raises(DataError, match="12 inputs and 11 targets"):
         sources.load((inputs, np.zeros(11)))
     samples = sources.load((np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 2))
@@ -73,7 +74,8 @@ def test_a_damaged_parquet_file(tmp_path: Path) -> None:
 
 def test_built_in_names() -> None:
     digits = sources.load("digits")
-    assert digits.features.shape == (1797, 1, 8, 8) and digits.features.dtype == np.uint8
+    assert digits.features.shape == (1797, 1, 8, 8)
+    assert digits.features.dtype == np.uint8
     assert digits.features.max() == 16
     shapes = {
         name: sources.load(name).features.shape for name in ("iris", "wine", "diabetes", "breast-cancer")

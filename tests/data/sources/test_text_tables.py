@@ -28,7 +28,8 @@ def test_separator_and_encoding_are_found_and_said(tmp_path: Path, separator: st
     assert table.frame.columns == ["name", "age", "class"]
     assert table.frame.rows() == [(name, str(age), kind) for name, age, kind in ROWS]
     assert table.lines.tolist() == list(range(2, 32))
-    assert "separated" in table.notes[0] and "with a header line" in table.notes[0]
+    assert "separated" in table.notes[0]
+    assert "with a header line" in table.notes[0]
 
 
 def test_without_a_header_columns_are_numbered(tmp_path: Path) -> None:
@@ -79,7 +80,8 @@ def test_gzip_several_files_and_order_of_columns(tmp_path: Path) -> None:
 def test_given_splits(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,part,y\n1,train,0\n2,Test,1\n3,valid,1\n4,,0\n")
     samples = sources.load(tmp_path / "a.csv", DataConfig(), SplitConfig(split_column="part"))
-    assert samples.given_split is not None and samples.given_split.tolist() == [0, 2, 1, -1]
+    assert samples.given_split is not None
+    assert samples.given_split.tolist() == [0, 2, 1, -1]
     assert samples.features.columns == ["a"]
 
 
