@@ -36,7 +36,8 @@ def with_intervals(scored: ScoredRows, seed: int = 0) -> dict[str, dict[str, flo
 
     The interval is that of the percentile bootstrap over rows (Efron and Tibshirani, 1993): 1,000 draws,
     fewer (at least 200) when there are many rows or classes. Above 100,000 rows, or 200,000 rows times
-    classes, it is value plus or minus 1.96 deviations of 20 to 50 draws. It is widened, where needed, to hold the value.
+    classes, it is value plus or minus 1.96 deviations of 20 to 50 draws. It is widened, where needed, to
+    hold the value.
 
     Args:
         scored: targets and outputs.
