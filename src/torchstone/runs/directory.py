@@ -91,7 +91,8 @@ class RunDirectory:
 
     def discard(self) -> None:
         """Takes back what `create` made, after a request that could not be written: a run's own files alone,
-        and the folder where it is new and empty."""
+        and the folder where it is new and empty.
+        """
         _remove_run(self.path)
         if self._made and self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
@@ -299,7 +300,10 @@ def _nearest_run(folder: Path) -> str | None:
         names = ", ".join(str(path) for path in inside[:5])
         return f"It holds runs: {names}. `torchstone runs {folder}` lists them."
     beside = {
-        path.name: path for place in (folder.parent, DEFAULT_PARENT) for path in place.glob("*") if is_run(path)
+        path.name: path
+        for place in (folder.parent, DEFAULT_PARENT)
+        for path in place.glob("*")
+        if is_run(path)
     }
     near = did_you_mean(folder.name, beside)
     for name, path in beside.items():
