@@ -66,8 +66,8 @@ def find_source(data: Any) -> ModuleType:
         what = f"a {type(data).__module__}.{type(data).__qualname__}".replace("builtins.", "")
     raise DataError(
         f"Data cannot be read from {what}.",
-        hint="Give a path or glob of CSV, TSV, Parquet or Arrow files, a built-in name such as digits, a polars, "
-        "pandas or pyarrow frame, a dict of columns, or a pair (X, y) of arrays.",
+        hint="Give a path or glob of CSV, TSV, Parquet or Arrow files, a built-in name such as digits, a "
+        "polars, pandas or pyarrow frame, a dict of columns, or a pair (X, y) of arrays.",
     )
 
 
