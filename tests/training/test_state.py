@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from torchstone.errors import ConfigError
+from torchstone.runs.checkpoint import Checkpoint
 from torchstone.training.schedules import build_schedule
 from torchstone.training.settings import Settings
 from torchstone.training.state import TrainState
@@ -30,6 +31,22 @@ def test_the_optimizer_still_holds_the_parameters_after_the_move() -> None:
     state = TrainState.create(net, optimizer, None, Settings(device="cpu"))
     assert state.optimizer.param_groups[0]["params"][0] is net.weight
     assert state.optimizer.state[net.weight]["exp_avg"].dtype is torch.float64
+
+
+def test_a_state_in_another_type_than_the_weights_keeps_it() -> None:
+    net = nn.Linear(2, 1).bfloat16()
+    optimizer = torch.optim.SGD(net.parameters(), momentum=0.9, lr=0.1)
+    exact = torch.tensor([[1 + 2**-20, 2.0]])
+    optimizer.state[net.weight]["momentum_buffer"] = exact
+    state = TrainState.create(net, optimizer)
+    kept = state.optimizer.state[net.weight]["momentum_buffer"]
+    assert kept.dtype is torch.float32
+    assert torch.equal(kept, exact)
+
+    other = nn.Linear(2, 1).bfloat16()
+    resumed = TrainState.create(other, torch.optim.SGD(other.parameters(), momentum=0.9, lr=0.1))
+    resumed.load(Checkpoint(0, state.tensors(), state.state()))
+    assert torch.equal(resumed.optimizer.state[other.weight]["momentum_buffer"], exact)
 
 
 def test_tensors_are_filed_by_what_they_are() -> None:
