@@ -115,13 +115,3 @@ def test_a_table_read_in_parts_is_the_table(shared_data: Path, rows: int) -> Non
     assert joined.target is not None
     assert joined.target.equals(whole.target)
     assert (joined.row_of == whole.row_of).all()
-
-
-def test_published_pictures_in_memory(shared_data: Path) -> None:
-    config = DataConfig(root=str(shared_data / "fashion-mnist"))
-    samples = sources.load("torchvision:FashionMNIST", config)
-    assert samples.features.shape == (70000, 1, 28, 28)
-    assert samples.features.dtype == np.uint8
-    assert samples.given_split is not None
-    assert Counter(samples.given_split.tolist()) == {0: 60000, 2: 10000}
-    assert read_target(samples, config).task.classes[:2] == ("T-shirt/top", "Trouser")
