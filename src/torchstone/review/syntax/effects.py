@@ -41,7 +41,18 @@ Switching = Literal["off", "on", "unknown"]
 _TRAINING_CALLS = ("backward", "step", "zero_grad", "train", "eval", "manual_backward", "no_grad")
 _CLEARING = re.compile(r"(zero|reset|clear|clean).*grad|grad.*(zero|reset|clear)")
 _INTERESTING = {"optimizer", "module", "scaler", "instance", "function", "framework", "sequence"}
-_HARMLESS_LIBRARIES = ("torch.", "torchvision.", "numpy.", "tqdm", "os.", "time.", "math.", "logging.", "wandb.")
+_PASSIVE = {"scaler", "scheduler", "loader", "dataset", "tensor", "loss", "constant"}
+_HARMLESS_LIBRARIES = (
+    "torch.",
+    "torchvision.",
+    "numpy.",
+    "tqdm",
+    "os.",
+    "time.",
+    "math.",
+    "logging.",
+    "wandb.",
+)
 _HARMLESS_NAMES = frozenset({"torchsummary.summary", "torchinfo.summary", "copy.deepcopy", "random.seed"})
 _BUILTINS = frozenset(dir(builtins))
 
@@ -335,6 +346,8 @@ class _Builder:
             return [*followed, _mode(frame, node, method, base)]
         if base is None or own:
             return None
+        if base.kind in _PASSIVE:
+            return []
         if base.kind == "module" and method in PURE_MODULE_METHODS | SAME_MODULE_METHODS:
             return []
         if base.kind == "module" and base.cls is None:
@@ -372,7 +385,9 @@ class _Builder:
     def _library(self, frame: Frame, node: ast.Call, name: str) -> list[Part]:
         if name == "torch.autograd.backward":
             return [Event("backward", node, frame)]
-        if name == "torch.autograd.grad" or name.startswith(("torch.func.", "torch.optim.swa_utils.update_bn")):
+        if name == "torch.autograd.grad" or name.startswith(
+            ("torch.func.", "torch.optim.swa_utils.update_bn")
+        ):
             return [Event("gradient", node, frame)]
         if name.startswith(_HARMLESS_LIBRARIES) or name in _HARMLESS_NAMES:
             return []
@@ -389,11 +404,19 @@ class _Builder:
         given = [frame.value(argument) for argument in node.args if not isinstance(argument, ast.Starred)]
         given += [frame.value(keyword.value) for keyword in node.keywords]
         if isinstance(node.func, ast.Attribute):
-            given.append(frame.value(node.func.value))
+            receiver = frame.value(node.func.value)
+            # `self.model(x)` with an unknown model does not act on self.
+            if receiver is None or receiver.cls is None or not _is_stored(receiver.cls, node.func.attr):
+                given.append(receiver)
         if base is not None:
             given.append(base)
         values = tuple(value for value in given if value is not None and value.kind in _INTERESTING)
         return [Event("opaque", node, frame, values=values)] if values else []
+
+
+def _is_stored(cls: Class, name: str) -> bool:
+    """Whether methods of a class assign `self.name`."""
+    return any(name in part.file.index.stores[part.scope] for part in cls.lineage())
 
 
 def touches_training(cls: Class) -> bool:

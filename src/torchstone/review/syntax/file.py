@@ -217,7 +217,7 @@ class File:
         return Value(kind, keys, name=value.name, sure=False) if kind is not None else None
 
     def callers(self, scope: Scope) -> list[tuple[Frame, ast.Call, Value | None]]:
-        """The calls of a function in this file and in those that import it, each with the frame it stands in."""
+        """The calls of a function in this file and in those that import it, each with its frame."""
         key = ("callers", scope)
         if key in self.cache:
             cached: list[tuple[Frame, ast.Call, Value | None]] = self.cache[key]
@@ -308,6 +308,14 @@ class File:
         line = self.source.place(before.lineno).line
         indent = self.source.lines[before.lineno - 1][: before.col_offset]
         return Edit(self.source.path, line, column, line, column, f"{text}\n{indent}")
+
+    def add_line(self, after: ast.stmt, text: str) -> Edit:
+        """The edit that puts a statement on a line of its own after `after`, at its indentation."""
+        end_line = after.end_lineno or after.lineno
+        column = self.source.column(end_line, after.end_col_offset or 0)
+        line = self.source.place(end_line).line
+        indent = self.source.lines[after.lineno - 1][: after.col_offset]
+        return Edit(self.source.path, line, column, line, column, f"\n{indent}{text}")
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement that a node is part of."""

@@ -23,17 +23,25 @@ if TYPE_CHECKING:
 _TENSOR_FUNCTIONS = frozenset(
     f"torch.{name}"
     for name in words(
-        "tensor as_tensor from_numpy zeros ones empty full eye arange linspace rand randn randint randperm normal "
-        "zeros_like ones_like empty_like full_like rand_like randn_like randint_like cat stack concat abs exp log "
-        "sqrt sigmoid softmax log_softmax relu tanh matmul mm bmm mean sum squeeze unsqueeze flatten reshape "
-        "permute transpose where clamp einsum bernoulli multinomial"
+        "tensor as_tensor from_numpy zeros ones empty full eye arange linspace rand randn randint "
+        "randperm normal zeros_like ones_like empty_like full_like rand_like randn_like randint_like "
+        "cat stack concat abs exp log sqrt sigmoid softmax log_softmax relu tanh matmul mm bmm mean "
+        "sum squeeze unsqueeze flatten reshape permute transpose where clamp einsum bernoulli "
+        "multinomial"
     )
 )
 _TENSOR_METHODS = SAME_TENSOR_METHODS | words(
-    "sum mean abs exp log sqrt pow add sub mul div sigmoid softmax log_softmax relu tanh clamp norm argmax matmul mm "
-    "bmm eq ne lt gt long int bool masked_fill gather index_select argsort square"
+    "sum mean abs exp log sqrt pow add sub mul div sigmoid softmax log_softmax relu tanh clamp "
+    "norm argmax matmul mm bmm eq ne lt gt long int bool masked_fill gather index_select argsort "
+    "square"
 )
-_OTHER_OPTIMIZERS = ("bitsandbytes.optim.", "torch_optimizer.", "apex.optimizers.", "timm.optim.", "lion_pytorch.")
+_OTHER_OPTIMIZERS = (
+    "bitsandbytes.optim.",
+    "torch_optimizer.",
+    "apex.optimizers.",
+    "timm.optim.",
+    "lion_pytorch.",
+)
 _SCALERS = {"torch.cuda.amp.GradScaler", "torch.amp.GradScaler", "torch.cuda.amp.grad_scaler.GradScaler"}
 _FRAMEWORKS = {
     "accelerate.Accelerator",

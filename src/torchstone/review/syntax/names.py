@@ -20,8 +20,9 @@ ASSUMED = {
 
 STAR_NAMES: Mapping[str, frozenset[str]] = {
     "torch.nn": words(
-        "Module Linear Sequential Dropout CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss ReLU Softmax "
-        "LogSoftmax Sigmoid Conv2d BatchNorm1d BatchNorm2d LSTM GRU Embedding ModuleList Parameter functional init"
+        "Module Linear Sequential Dropout CrossEntropyLoss BCELoss BCEWithLogitsLoss NLLLoss MSELoss "
+        "ReLU Softmax LogSoftmax Sigmoid Conv2d BatchNorm1d BatchNorm2d LSTM GRU Embedding ModuleList "
+        "Parameter functional init"
     ),
     "torch.optim": words("SGD Adam AdamW RMSprop Adagrad LBFGS lr_scheduler"),
     "torch.nn.functional": words(
@@ -35,9 +36,10 @@ STAR_NAMES: Mapping[str, frozenset[str]] = {
 
 LIBRARIES = (
     words(
-        "torch torchvision torchaudio torchtext torchmetrics numpy scipy sklearn pandas matplotlib tqdm lightning "
-        "pytorch_lightning lightning_fabric transformers accelerate datasets apex deepspeed timm einops wandb "
-        "tensorboardX PIL cv2 yaml gym gymnasium ignite skorch fastai horovod ray jax tensorflow"
+        "torch torchvision torchaudio torchtext torchmetrics numpy scipy sklearn pandas matplotlib "
+        "tqdm lightning pytorch_lightning lightning_fabric transformers accelerate datasets apex "
+        "deepspeed timm einops wandb tensorboardX PIL cv2 yaml gym gymnasium ignite skorch fastai "
+        "horovod ray jax tensorflow"
     )
     | sys.stdlib_module_names
 )

@@ -36,7 +36,8 @@ _LAYERS = {
     "torch.nn.Tanh": "tanh",
 }
 _LINEAR = frozenset(
-    f"torch.nn.{name}" for name in ("Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "LazyLinear")
+    f"torch.nn.{name}"
+    for name in ("Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "LazyLinear")
 )
 _DEEPEST = 60
 
@@ -131,7 +132,9 @@ class _Search:
                 return None
             part = node.elts[position]
             rest = path[1:]
-            return self._element(frame, part, rest, depth + 1) if rest else self.expression(frame, part, depth)
+            return (
+                self._element(frame, part, rest, depth + 1) if rest else self.expression(frame, part, depth)
+            )
         if isinstance(node, ast.Name):
             bindings = frame.file.reaching(frame.scope).of(node)
             if not bindings or any(b.kind != "assign" or b.value is None or b.path for b in bindings):
@@ -152,7 +155,10 @@ class _Search:
         if isinstance(node, ast.Name):
             bindings = frame.file.reaching(frame.scope).of(node) or ()
             return any(
-                b.value is not None and not b.path and not isinstance(b.value, ast.Name) and self._gives_tuple(frame, b.value)
+                b.value is not None
+                and not b.path
+                and not isinstance(b.value, ast.Name)
+                and self._gives_tuple(frame, b.value)
                 for b in bindings
             )
         if isinstance(node, ast.Call):
@@ -169,7 +175,7 @@ class _Search:
 
     def _call(self, frame: Frame, node: ast.Call, depth: int) -> list[Operation] | None:
         called = frame.value(node.func)
-        if isinstance(node.func, ast.Attribute) and (called is None or called.kind == "library" and False):
+        if isinstance(node.func, ast.Attribute) and called is None:
             return self._method(frame, node, node.func, depth)
         if called is None:
             return None
@@ -260,7 +266,13 @@ class _Search:
         return None
 
     def _sequential(
-        self, frame: Frame, node: ast.Call, owner: Frame, made: ast.Call, argument: ast.expr | None, depth: int
+        self,
+        frame: Frame,
+        node: ast.Call,
+        owner: Frame,
+        made: ast.Call,
+        argument: ast.expr | None,
+        depth: int,
     ) -> list[Operation] | None:
         """The last layer of a Sequential that is more than a change of shape."""
         layers = sequential_layers(owner, made)
@@ -298,8 +310,10 @@ def sequential_layers(frame: Frame, made: ast.Call) -> list[Value | None] | None
             arguments = inner.elts
     if any(isinstance(argument, ast.Starred) for argument in arguments):
         # Layers that a list brings do not hide what follows it.
-        last = len(arguments) - 1 - next(
-            i for i, argument in enumerate(reversed(arguments)) if isinstance(argument, ast.Starred)
+        last = (
+            len(arguments)
+            - 1
+            - next(i for i, argument in enumerate(reversed(arguments)) if isinstance(argument, ast.Starred))
         )
         return [None, *(frame.value(layer) for layer in arguments[last + 1 :])]
     return [frame.value(layer) for layer in arguments]

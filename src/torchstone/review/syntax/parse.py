@@ -201,7 +201,9 @@ def _parse_markdown(text: str, path: str) -> Parsed:
         tree = _parse_tree("\n".join(lines))
         if not isinstance(tree, _Broken):
             places = [Place(None, first + index, indent) for index, indent in enumerate(indents)]
-            sources.append(SourceFile(path, "\n".join(lines), tree, "markdown", places or [Place(None, first)]))
+            sources.append(
+                SourceFile(path, "\n".join(lines), tree, "markdown", places or [Place(None, first)])
+            )
     return Parsed(tuple(sources))
 
 
@@ -230,4 +232,6 @@ def _dedent(block: list[str]) -> tuple[list[str], list[int]]:
     lines = textwrap.dedent("\n".join(block)).split("\n") if block else []
     if any(line.startswith(">>>") for line in lines):
         lines = [line[4:] if line.startswith((">>> ", "... ")) else "" for line in lines]
-    return lines, [len(before) - len(after) if after else 0 for before, after in zip(block, lines, strict=True)]
+    return lines, [
+        len(before) - len(after) if after else 0 for before, after in zip(block, lines, strict=True)
+    ]

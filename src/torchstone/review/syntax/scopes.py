@@ -160,7 +160,9 @@ class Index:
                 self.parents[child] = node
                 stack.append((child, scope if id(child) in outside else inner))
         for statement, scope in outward:
-            kind: Literal["global", "nonlocal"] = "global" if isinstance(statement, ast.Global) else "nonlocal"
+            kind: Literal["global", "nonlocal"] = (
+                "global" if isinstance(statement, ast.Global) else "nonlocal"
+            )
             scope.outer.update(dict.fromkeys(statement.names, kind))
         for node, scope in pending:
             self._bind(node, scope)

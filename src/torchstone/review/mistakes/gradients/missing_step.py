@@ -1,0 +1,155 @@
+"""An optimizer's gradients are cleared and computed, but nobody calls its `step()`.
+
+## What it does
+Reports an optimizer that is cleared in a loop with a backward pass, while `step` is called on it nowhere,
+and nothing else that could step gets hold of it.
+
+## Why is this bad?
+The parameters never change: the model stays as it was initialised. Nothing fails.
+
+## References
+- [Taking an optimization step](https://docs.pytorch.org/docs/stable/optim.html#taking-an-optimization-step)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.effects import Loop, Seen, events
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.training import has, inside, receiver
+from torchstone.review.syntax.values import Value
+
+CODE = "TS103"
+NAME = "missing-step"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in [(torch.randn(8, 4), torch.randn(8, 1))] * 3:
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()  # TS103
+        """,
+        fixed="""
+        import torch
+        from torch import nn
+
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in [(torch.randn(8, 4), torch.randn(8, 1))] * 3:
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+        """,
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in [(torch.randn(8, 4), torch.randn(8, 1))] * 3:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+    """,
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Linear(4, 1)
+    x = torch.randn(8, 4, requires_grad=True)
+    for _ in range(3):
+        model.zero_grad()
+        model(x).sum().backward()
+        x.data -= 0.1 * x.grad.sign()
+        x.grad = None
+    """,
+)
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each optimizer that is cleared in a loop."""
+    for seen in events(file):
+        for zero in seen:
+            if zero.event.kind != "zero" or not zero.loops or zero.branches:
+                continue
+            backward = _backward(zero, zero.loops[-1], seen)
+            if backward is not None:
+                yield _finding(file, zero, backward)
+
+
+def _backward(zero: Seen, loop: Loop, seen: list[Seen]) -> Seen | None:
+    """The backward whose gradients nobody uses."""
+    optimizer = zero.event.target
+    if optimizer is None or optimizer.kind != "optimizer" or not optimizer.sure or optimizer.cls:
+        return None
+    here = inside(loop, seen)
+    # Any step, by hand or by a call that cannot be followed, is the end of what can be said.
+    if has(seen, "step") or has(seen, "update") or has(here, "gradient") or _in_files(zero, optimizer):
+        return None
+    if any(each.event.kind == "opaque" and _reaches(each, optimizer) for each in seen):
+        return None
+    found = [each for each in here if each.event.kind == "backward" and each.loops[-1] is loop]
+    return found[-1] if found else None
+
+
+def _in_files(zero: Seen, optimizer: Value) -> bool:
+    """Whether anything named `step` is called on something that may be the optimizer, seen or not."""
+    files = {id(zero.event.frame.file): zero.event.frame.file}
+    if optimizer.frame is not None:
+        files[id(optimizer.frame.file)] = optimizer.frame.file
+    for file in files.values():
+        for call in file.index.calls_by_name.get("step", ()):
+            value = file.value(call.func.value) if isinstance(call.func, ast.Attribute) else None
+            if value is None or value.kind not in ("scheduler", "instance"):
+                return True
+        if any(name in file.source.text for name in ("step_and_update", "optimizer_step", "opt_step")):
+            return True
+    return False
+
+
+def _reaches(each: Seen, optimizer: Value) -> bool:
+    return any(
+        value.may_be(optimizer) or value.kind in ("instance", "framework", "function", "sequence", "scaler")
+        for value in each.event.values
+    )
+
+
+def _finding(file: File, zero: Seen, backward: Seen) -> Finding:
+    name = receiver(zero.event.node)
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        backward.place(file),
+        f"gradients are computed, but `{name}.step()` is called nowhere: the parameters never change",
+        why="only the optimizer's step moves the parameters",
+        fix=_fix(file, zero, backward, name),
+        related=(zero.event.frame.file.related(zero.event.node, f"`{name}` is used here, and never steps"),),
+    )
+
+
+def _fix(file: File, zero: Seen, backward: Seen, name: str) -> Fix:
+    description = f"Call `{name}.step()` after the backward pass."
+    frame = backward.event.frame
+    if frame.file is not file or frame is not zero.event.frame:
+        return Fix(description)
+    statement = file.statement(backward.event.node)
+    if not isinstance(statement, ast.Expr) or not file.starts_line(statement):
+        return Fix(description)
+    return Fix(description, safe=True, edits=(file.add_line(statement, f"{name}.step()"),))

@@ -1,0 +1,79 @@
+"""`NLLLoss` is given raw scores or probabilities instead of log-probabilities.
+
+## What it does
+Follows the output of the model to `nn.NLLLoss` or `F.nll_loss` and reports it when it comes straight from
+a linear layer, a softmax or a sigmoid.
+
+## Why is this bad?
+The loss is only the negative of the target's value. Without log-softmax a model lowers it without end by
+making every score large (or reaches -1 with probabilities), and does not learn to tell classes apart as
+it should. Nothing fails.
+
+## References
+- [NLLLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.outputs import last_operations, loss_calls
+
+CODE = "TS304"
+NAME = "nll-without-log-softmax"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+        import torch.nn.functional as F
+
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        output = model(torch.randn(4, 8))
+        loss = F.nll_loss(output, torch.tensor([0, 1, 2, 0]))  # TS304
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    output = F.log_softmax(model(torch.randn(4, 8)), dim=1)
+    loss = F.nll_loss(output, torch.tensor([0, 1, 2, 0]))
+    """,
+)
+
+_KINDS = {
+    "linear": "the raw scores of a layer",
+    "softmax": "the probabilities of a softmax",
+    "sigmoid": "the output of a sigmoid",
+}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each negative log-likelihood."""
+    for call in loss_calls(file):
+        if call.name != "nll_loss":
+            continue
+        operations = last_operations(call.frame, call.output)
+        if operations is None or not all(operation.kind in _KINDS for operation in operations):
+            continue
+        first = operations[0]
+        yield file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            call.node,
+            f"negative log-likelihood needs log-probabilities, and is given {_KINDS[first.kind]}",
+            why="without log_softmax the loss falls and the model does not learn; use it, or cross-entropy",
+            evidence={"operation": first.kind},
+            related=(first.file.related(first.node, "the output comes from here"),),
+        )

@@ -1,0 +1,76 @@
+"""`BCEWithLogitsLoss` is given probabilities instead of raw scores.
+
+## What it does
+Follows the output of the model to `nn.BCEWithLogitsLoss` or `F.binary_cross_entropy_with_logits` and
+reports it when its last operation is a sigmoid or a softmax.
+
+## Why is this bad?
+The loss applies the sigmoid itself. Applied twice, predictions stay between 0.5 and 0.73: the loss has a
+floor and the gradients vanish. Nothing fails.
+
+## References
+- [BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.outputs import last_operations, loss_calls
+
+CODE = "TS302"
+NAME = "sigmoid-before-bce-with-logits"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid())
+        criterion = nn.BCEWithLogitsLoss()
+        output = model(torch.randn(4, 8)).squeeze(1)
+        loss = criterion(output, torch.tensor([0.0, 1.0, 1.0, 0.0]))  # TS302
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+    criterion = nn.BCEWithLogitsLoss()
+    output = model(torch.randn(4, 8)).squeeze(1)
+    loss = criterion(output, torch.tensor([0.0, 1.0, 1.0, 0.0]))
+    probabilities = torch.sigmoid(output)
+    """,
+)
+
+_KINDS = {"sigmoid": "a sigmoid", "softmax": "a softmax"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each binary cross-entropy with logits."""
+    for call in loss_calls(file):
+        if call.name != "binary_cross_entropy_with_logits":
+            continue
+        operations = last_operations(call.frame, call.output)
+        if operations is None or not all(operation.kind in _KINDS for operation in operations):
+            continue
+        first = operations[0]
+        kind = _KINDS[first.kind]
+        yield file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            call.node,
+            f"the loss applies the sigmoid itself, and is given the output of {kind}",
+            why="after two sigmoids predictions stay between 0.5 and 0.73 and gradients vanish",
+            evidence={"operation": first.kind},
+            related=(first.file.related(first.node, f"{kind} is applied here; leave it out while training"),),
+        )

@@ -1,0 +1,97 @@
+"""Cross-entropy is given probabilities instead of raw scores.
+
+## What it does
+Follows the output of the model to `nn.CrossEntropyLoss` or `F.cross_entropy` and reports it when its last
+operation is a softmax or a sigmoid.
+
+## Why is this bad?
+Cross-entropy applies `log_softmax` itself. Applied to probabilities it sees scores between 0 and 1: the
+loss cannot fall near zero however right the model is, gradients are small, and training is slow or stops
+early. Nothing fails.
+
+## References
+- [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.outputs import last_operations, loss_calls
+
+CODE = "TS301"
+NAME = "softmax-before-cross-entropy"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+        import torch.nn.functional as F
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.hidden = nn.Linear(8, 16)
+                self.output = nn.Linear(16, 3)
+
+            def forward(self, x):
+                x = F.relu(self.hidden(x))
+                return F.softmax(self.output(x), dim=1)
+
+        model = Net()
+        criterion = nn.CrossEntropyLoss()
+        loss = criterion(model(torch.randn(4, 8)), torch.tensor([0, 1, 2, 0]))  # TS301
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden = nn.Linear(8, 16)
+            self.output = nn.Linear(16, 3)
+
+        def forward(self, x):
+            return self.output(F.relu(self.hidden(x)))
+
+    model = Net()
+    criterion = nn.CrossEntropyLoss()
+    scores = model(torch.randn(4, 8))
+    loss = criterion(scores, torch.tensor([0, 1, 2, 0]))
+    probabilities = F.softmax(scores, dim=1)
+    """,
+)
+
+_KINDS = {"softmax": "a softmax", "sigmoid": "a sigmoid", "softmin": "a softmin"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each cross-entropy."""
+    for call in loss_calls(file):
+        if call.name != "cross_entropy":
+            continue
+        operations = last_operations(call.frame, call.output)
+        if operations is None or not all(operation.kind in _KINDS for operation in operations):
+            continue
+        first = operations[0]
+        kind = _KINDS[first.kind]
+        yield file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            call.node,
+            f"cross-entropy applies log-softmax itself, and is given the output of {kind}",
+            why="on probabilities the loss cannot come near zero and its gradients are small",
+            evidence={"operation": first.kind},
+            related=(first.file.related(first.node, f"{kind} is applied here; leave it out while training"),),
+        )

@@ -1,0 +1,132 @@
+"""Training loops: which events a loop holds, and questions that several rules ask about them."""
+
+from __future__ import annotations
+
+import ast
+
+from torchstone.review.syntax.effects import Loop, Seen
+from torchstone.review.syntax.values import Key, Value
+
+_SUSPECT = ("zero", "grad", "reset", "step", "update", "optim", "backward")
+
+
+def inside(loop: Loop, seen: list[Seen]) -> list[Seen]:
+    """The events of a loop, followed calls and inner loops included."""
+    return [each for each in seen if loop in each.loops]
+
+
+def has(seen: list[Seen], kind: str) -> bool:
+    """Whether there is an event of a kind."""
+    return any(each.event.kind == kind for each in seen)
+
+
+def made_inside(value: Value, loop: Loop) -> bool:
+    """Whether an object is made anew in each round of a loop."""
+    return any(_stands_in(loop, node) for key in value.keys for node in _nodes(key))
+
+
+def _nodes(key: Key) -> list[ast.AST]:
+    """The call that made an object and the calls that led there."""
+    if len(key) == 3 and key[0] == "new" and isinstance(key[2], tuple):
+        return [node for node in (key[1], *key[2]) if isinstance(node, ast.AST)]
+    return []
+
+
+def _stands_in(loop: Loop, node: ast.AST) -> bool:
+    index = loop.frame.file.index
+    return any(above is loop.node for above in index.ancestors(node))
+
+
+def runs_once(loop: Loop) -> bool:
+    """Whether a loop's body ends in a `break` or `return` that nothing guards."""
+    last = loop.node.body[-1]
+    if isinstance(last, ast.Break | ast.Return | ast.Raise):
+        return True
+    if isinstance(loop.node, ast.For) and isinstance(loop.node.iter, ast.Call):
+        call = loop.node.iter
+        if isinstance(call.func, ast.Name) and call.func.id == "range" and len(call.args) == 1:
+            return isinstance(call.args[0], ast.Constant) and call.args[0].value in (0, 1)
+    return False
+
+
+def may_touch(seen: Seen, optimizer: Value) -> bool:
+    """Whether a call that cannot be followed may clear gradients of, or step, an optimizer."""
+    if any(_holds(value, optimizer) for value in seen.event.values):
+        return True
+    node = seen.event.node
+    name = ast.unparse(node.func).lower() if isinstance(node, ast.Call) else ""
+    return any(word in name for word in _SUSPECT)
+
+
+def _holds(value: Value, optimizer: Value) -> bool:
+    """Whether a value is the optimizer, or an object that may hold it."""
+    if value.may_be(optimizer) or value.kind in ("instance", "framework", "function", "scaler"):
+        return True
+    return value.kind == "sequence" and any(
+        part is None or _holds(part, optimizer) for part in value.items or ()
+    )
+
+
+def optimized_models(optimizer: Value) -> list[Value]:
+    """The models whose parameters an optimizer was given as `model.parameters()`; none when that is unclear."""
+    node = _parameters(optimizer)
+    if node is None or optimizer.frame is None or not isinstance(node.func, ast.Attribute):
+        return []
+    model = optimizer.frame.value(node.func.value)
+    return [model] if model is not None and model.kind == "module" else []
+
+
+def _parameters(optimizer: Value) -> ast.Call | None:
+    """The call `model.parameters()` that is an optimizer's first argument."""
+    if optimizer.call is None or not optimizer.call.args:
+        return None
+    first = optimizer.call.args[0]
+    if (
+        isinstance(first, ast.Call)
+        and isinstance(first.func, ast.Attribute)
+        and first.func.attr == "parameters"
+    ):
+        return first
+    return None
+
+
+def clears(seen: Seen, optimizer: Value) -> bool:
+    """Whether a clearing surely is of all that an optimizer holds."""
+    target = seen.event.target
+    if target is None:
+        return False
+    if target.kind == "optimizer":
+        return target.keys == optimizer.keys
+    return any(target.keys == model.keys for model in optimized_models(optimizer))
+
+
+def receiver(node: ast.expr | ast.stmt) -> str:
+    """The source of what a method is called on."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return ast.unparse(node.func.value)
+    return ""
+
+
+def stepped(seen: Seen) -> str:
+    """The name of the optimizer in the code of a step, also behind a scaler."""
+    node = seen.event.node
+    if isinstance(node, ast.Call) and node.args and seen.event.target is not None:
+        scaled = seen.event.frame.value(node.func.value) if isinstance(node.func, ast.Attribute) else None
+        if scaled is not None and scaled.kind == "scaler":
+            return ast.unparse(node.args[0])
+    return receiver(node)
+
+
+def loss_of(seen: Seen) -> ast.expr | None:
+    """The loss that a backward goes back from, without a scaler around it."""
+    node = seen.event.node
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    value = node.func.value
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "scale":
+        return value.args[0] if value.args else None
+    base = seen.event.frame.value(value)
+    framework = base is not None and base.kind in ("framework", "library", "module")
+    if framework or node.func.attr == "manual_backward":
+        return node.args[0] if node.args else None
+    return value

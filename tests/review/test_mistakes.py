@@ -1,0 +1,116 @@
+"""Every mistake: its examples are found and mended, its cases hold line by line, its good examples run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from torchstone.review.catalogue import load_catalogue
+from torchstone.review.mistake import FAMILIES, SECTIONS, Mistake
+from torchstone.review.source import check_text
+
+CATALOGUE = load_catalogue()
+CASES = Path(__file__).parent / "cases"
+MARK = re.compile(r"#.*?\b(TS\d{3}(?:, TS\d{3})*)")
+
+
+def marked(text: str) -> dict[int, set[str]]:
+    """The codes that the comments of a program name, by line."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := MARK.search(line):
+            found[number] |= set(match[1].split(", "))
+    return dict(found)
+
+
+def reported(text: str, path: str, *codes: str) -> dict[int, set[str]]:
+    """The codes that are reported, by line."""
+    result = check_text(text, path)
+    assert not result.errors
+    found: dict[int, set[str]] = defaultdict(set)
+    for finding in result.findings:
+        if not codes or finding.code in codes:
+            found[finding.line or 0].add(finding.code)
+    return dict(found)
+
+
+def ids(mistake: Mistake) -> str:
+    return f"{mistake.code}-{mistake.name}"
+
+
+def test_codes_and_names_are_told_apart() -> None:
+    assert len({m.code for m in CATALOGUE}) == len({m.name for m in CATALOGUE}) == len(CATALOGUE) > 0
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=ids)
+def test_file_is_complete(mistake: Mistake) -> None:
+    path = Path(mistake.path)
+    assert path.stem == mistake.name.replace("-", "_")
+    assert path.parent.name == FAMILIES[mistake.code[2]]
+    assert mistake.title.endswith(".")
+    assert tuple(mistake.sections) == SECTIONS
+    assert mistake.bad
+    assert mistake.good
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=ids)
+def test_bad_examples_are_found_at_their_lines(mistake: Mistake) -> None:
+    for example in mistake.bad:
+        assert mistake.code in set().union(*marked(example.code).values())
+        assert reported(example.code, "example.py") == marked(example.code)
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=ids)
+def test_good_examples_are_silent(mistake: Mistake) -> None:
+    for code in mistake.good:
+        assert reported(code, "example.py") == {}
+
+
+@pytest.mark.parametrize("mistake", [m for m in CATALOGUE if m.can_fix], ids=ids)
+def test_fixes_give_the_fixed_example(mistake: Mistake) -> None:
+    for example in mistake.bad:
+        if example.fixed is None:
+            continue
+        text = example.code
+        for finding in check_text(text, "example.py").findings:
+            if finding.code == mistake.code:
+                assert finding.fix
+                for edit in sorted(finding.fix.edits, key=lambda e: (e.line, e.column), reverse=True):
+                    lines = text.splitlines(keepends=True)
+                    start = sum(map(len, lines[: edit.line - 1])) + edit.column - 1
+                    end = sum(map(len, lines[: edit.end_line - 1])) + edit.end_column - 1
+                    text = text[:start] + edit.text + text[end:]
+                break
+        assert re.sub(r"  # TS.*", "", text) == example.fixed
+        assert mistake.code not in set().union(*reported(example.fixed, "example.py").values(), set())
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=ids)
+def test_good_examples_run(mistake: Mistake, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    code = "\n".join(mistake.good)
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def case_files() -> list[Path]:
+    return sorted(
+        path for path in CASES.rglob("*.py") if "TS" in path.read_text() or "safe" in path.read_text()
+    )
+
+
+@pytest.mark.parametrize("path", case_files(), ids=lambda path: str(path.relative_to(CASES)))
+def test_cases_are_reported_line_by_line(path: Path) -> None:
+    text = path.read_text()
+    assert reported(text, str(path)) == marked(text)
