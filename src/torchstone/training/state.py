@@ -214,8 +214,8 @@ class TrainState:
 def _load_exactly(optimizer: Optimizer, saved: dict[str, Any]) -> None:
     """Loads an optimizer's state in the types that it had.
 
-    `load_state_dict` turns it into the parameters' type, which loses digits of float32 moments beside bfloat16
-    weights.
+    `load_state_dict` turns it into the parameters' type, which loses digits of float32 moments beside
+    bfloat16 weights.
     """
     optimizer.load_state_dict(saved)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
