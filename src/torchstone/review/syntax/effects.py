@@ -355,8 +355,8 @@ class _Builder:
         if base.kind == "optimizer" and method in PURE_OPTIMIZER_METHODS:
             return []
         if base.kind in ("optimizer", "instance", "module", "framework"):
-            stored = frame.value(function)
-            return self._opaque(frame, node, base) if stored is None else None
+            stored = base.cls is not None and _is_stored(base.cls, method)
+            return None if stored else self._opaque(frame, node, base)
         return None
 
     def _own(self, frame: Frame, node: ast.Call) -> list[Part]:

@@ -68,7 +68,7 @@ def _holds(value: Value, optimizer: Value) -> bool:
 
 
 def optimized_models(optimizer: Value) -> list[Value]:
-    """The models whose parameters an optimizer was given as `model.parameters()`; none when that is unclear."""
+    """The models whose parameters an optimizer was given by `model.parameters()`; none when unclear."""
     node = _parameters(optimizer)
     if node is None or optimizer.frame is None or not isinstance(node.func, ast.Attribute):
         return []
