@@ -1,1 +1,1 @@
-"""What a run shows: the report, charts, tables on the terminal."""
+"""What a run looks like: the page, the terminal, the plot."""
