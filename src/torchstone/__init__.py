@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchstone.api import evaluate, fit, list_models, list_runs, load, predict, resume, train
+    from torchstone.api import check, evaluate, fit, list_models, list_runs, load, predict, resume, train
     from torchstone.errors import (
         ConfigError,
         DataError,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torchstone.estimators import Classifier, Regressor
     from torchstone.evaluation.evaluate import Evaluation
     from torchstone.finding import Finding
+    from torchstone.review.report import Report
     from torchstone.run import Run
     from torchstone.training.callbacks import Callback
 
@@ -43,11 +44,13 @@ _HOME = {
     "ModelError": "torchstone.errors",
     "PreflightError": "torchstone.errors",
     "Regressor": "torchstone.estimators",
+    "Report": "torchstone.review.report",
     "Run": "torchstone.run",
     "RunError": "torchstone.errors",
     "TorchstoneError": "torchstone.errors",
     "TrainingError": "torchstone.errors",
     "UsageError": "torchstone.errors",
+    "check": "torchstone.api",
     "evaluate": "torchstone.api",
     "fit": "torchstone.api",
     "list_models": "torchstone.api",
@@ -59,7 +62,16 @@ _HOME = {
 }
 """Where each public name is defined."""
 
-TRAIN_PACKAGES = ("jinja2", "numpy", "polars", "safetensors", "sklearn", "tensorboard", "torch", "torchvision")
+TRAIN_PACKAGES = (
+    "jinja2",
+    "numpy",
+    "polars",
+    "safetensors",
+    "sklearn",
+    "tensorboard",
+    "torch",
+    "torchvision",
+)
 """What the extra `train` brings; where one of them is missing, the error names the extra."""
 
 __all__ = [
@@ -74,11 +86,13 @@ __all__ = [
     "ModelError",
     "PreflightError",
     "Regressor",
+    "Report",
     "Run",
     "RunError",
     "TorchstoneError",
     "TrainingError",
     "UsageError",
+    "check",
     "evaluate",
     "fit",
     "list_models",

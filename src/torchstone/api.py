@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from torchstone import config as configuration
-from torchstone.config import TrainOptions
-
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from torchstone.config import TrainOptions
     from torchstone.evaluation.evaluate import Evaluation
+    from torchstone.review.paths import CheckOptions
+    from torchstone.review.report import Report
     from torchstone.run import Run
     from torchstone.training.callbacks import Callback
 
@@ -52,6 +52,7 @@ def train(
         PreflightError: the model's output does not fit task, loss or data.
         Interrupted: stopped by a signal; the run can be resumed.
     """
+    from torchstone import config as configuration
     from torchstone import pipeline
 
     base = configuration.from_toml(config) if config is not None else None
@@ -267,6 +268,34 @@ def list_models() -> list[dict[str, Any]]:
     from torchstone.models import build
 
     return build.list_models()
+
+
+def check(*paths: str | Path, text: str | None = None, **options: Unpack[CheckOptions]) -> Report:
+    """Finds the mistakes in PyTorch programs by reading them; nothing is imported or run.
+
+    Args:
+        *paths: Python files, notebooks, Markdown pages, and folders with them.
+        text: a text to check in place of a file; one path then says what it is called.
+        **options: the flags of `torchstone check` with `_` for `-`; see `torchstone.review.paths.Options`.
+            Nothing is written, and one process works, unless it is asked for.
+
+    Returns:
+        The report: findings, files that could not be checked, and `to_json()`.
+
+    Raises:
+        UsageError: a path that is not there.
+        ConfigError: an option or a setting that cannot be used.
+    """
+    from torchstone.errors import UsageError
+    from torchstone.review.paths import Options, check_content, check_paths
+
+    options.setdefault("jobs", 1)
+    asked = Options(**options)
+    if text is None:
+        return check_paths(paths, asked)
+    if len(paths) > 1:
+        raise UsageError(f"A text is one file: it has one name, and {len(paths)} were given.")
+    return check_content(text, str(paths[0]) if paths else "text.py", asked)
 
 
 def _path_of(run: str | Path | Run) -> Path:

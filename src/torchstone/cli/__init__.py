@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import ast
+import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
+if TYPE_CHECKING:
+    from cyclopts import App
 
-import torchstone
-from torchstone.cli.console import error_console, print_error
-from torchstone.errors import MissingExtraError, TorchstoneError
-
-_NOT_COMMANDS = ("__init__", "console", "flags")
-COMMANDS = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in _NOT_COMMANDS)
+_NOT_COMMANDS = ("__init__", "checking", "console", "flags")
+COMMANDS = sorted(
+    name[:-3]
+    for name in os.listdir(os.path.dirname(__file__))
+    if name.endswith(".py") and name[:-3] not in _NOT_COMMANDS
+)
 """The names of the commands: each is a function of that name in the file of that name."""
 
 
@@ -23,9 +24,13 @@ def _app(*, overview: bool) -> App:
     Args:
         overview: for `torchstone --help`: with the first sentence of each, read without importing it.
     """
+    from cyclopts import App
+
+    import torchstone
+
     app = App(
         name="torchstone",
-        help="Train PyTorch models in one command.",
+        help="Train PyTorch models in one command, and find the mistakes in any PyTorch program.",
         version=torchstone.__version__,
         help_format="rich",
     )
@@ -40,7 +45,10 @@ def _app(*, overview: bool) -> App:
 
 def _first_sentence(command: str) -> str:
     """The first sentence of a command's docstring."""
-    tree = ast.parse((Path(__file__).parent / f"{command}.py").read_text(encoding="utf-8"))
+    import ast
+
+    with open(os.path.join(os.path.dirname(__file__), f"{command}.py"), encoding="utf-8") as file:
+        tree = ast.parse(file.read())
     functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command)
     text = ast.get_docstring(next(functions)) or ""
     return text.partition("\n\n")[0].replace("\n", " ")
@@ -58,29 +66,48 @@ def run(arguments: list[str]) -> int:
         arguments: the words after `torchstone`.
 
     Returns:
-        The exit status: 0 good, 1 the run failed, 2 usage or input, 75 stopped and resumable,
-        130 interrupted.
+        The exit status: 0 good, 1 the run failed or something was found, 2 usage or input, 75 stopped and
+        resumable, 130 interrupted.
     """
-    app = _app(overview=not arguments or arguments[0] in ("--help", "-h"))
+    from torchstone.errors import TorchstoneError
+
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        if arguments[:1] == ["check"]:
+            from torchstone.cli import checking
+
+            if (status := checking.quick(arguments[1:])) is not None:
+                return status
+        return _run_framework(arguments)
     except TorchstoneError as error:
+        from torchstone.cli.console import print_error
+
         print_error(error)
         return error.status
-    except ModuleNotFoundError as error:
-        if error.name not in torchstone.TRAIN_PACKAGES:
-            raise
-        print_error(MissingExtraError(error.name, "train"))
-        return MissingExtraError.status
-    except CycloptsError as error:
-        words = next((word for word in arguments if word in COMMANDS), "")
-        print_error(TorchstoneError(str(error), hint=f"See: torchstone {words} --help".replace("  ", " ")))
-        return 2
     except KeyboardInterrupt:
-        error_console().print("Interrupted.")
+        sys.stderr.write("Interrupted.\n")
         return 130
     except BrokenPipeError:
         # The reader (head, less) went away; keep the interpreter from complaining while it flushes.
         sys.stdout = None
         return 0
-    return 0
+
+
+def _run_framework(arguments: list[str]) -> int:
+    """Run a command through the command framework, which takes a tenth of a second to import."""
+    from cyclopts import CycloptsError
+
+    import torchstone
+    from torchstone.errors import MissingExtraError, UsageError
+
+    app = _app(overview=not arguments or arguments[0] in ("--help", "-h"))
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except ModuleNotFoundError as error:
+        if error.name not in torchstone.TRAIN_PACKAGES:
+            raise
+        raise MissingExtraError(error.name, "train") from None
+    except CycloptsError as error:
+        words = next((word for word in arguments if word in COMMANDS), "")
+        hint = f"See: torchstone {words} --help".replace("  ", " ")
+        raise UsageError(str(error), hint=hint) from None
+    return status if isinstance(status, int) else 0

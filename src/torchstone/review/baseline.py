@@ -66,7 +66,8 @@ class Baseline:
             }
         except OSError as error:
             hint = "Make one with: torchstone check --write-baseline FILE"
-            raise UsageError(f"The baseline {self.path} cannot be read: {error.strerror}.", hint=hint) from None
+            message = f"The baseline {self.path} cannot be read: {error.strerror}."
+            raise UsageError(message, hint=hint) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(f"{self.path} is not a baseline of torchstone check.") from None
 

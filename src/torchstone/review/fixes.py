@@ -1,4 +1,4 @@
-"""Edits of fixes brought into a text: exact, in turns where two are in each other's way, never breaking it."""
+"""Edits of fixes brought into a text: exact, in turns where two touch, never breaking it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from torchstone.finding import Severity
 from torchstone.review import settings as settings_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchstone.review.baseline import Baseline
     from torchstone.review.changes import Changes
     from torchstone.review.excerpts import Excerpts
-    from torchstone.review.jobs import Job
+    from torchstone.review.job import Job
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,26 @@ class Options:
     write_baseline: str | None = None
     changed_since: str | None = None
     fail_on: Severity | None = None
+
+
+class CheckOptions(TypedDict, total=False):
+    """The fields of `Options` as keywords."""
+
+    select: Sequence[str] | None
+    extend_select: Sequence[str]
+    ignore: Sequence[str]
+    exclude: Sequence[str]
+    force_exclude: bool | None
+    respect_gitignore: bool | None
+    config: str | None
+    jobs: int | None
+    cache: bool
+    fix: Literal["none", "safe", "unsafe"]
+    write: bool
+    baseline: str | None
+    write_baseline: str | None
+    changed_since: str | None
+    fail_on: Severity | None
 
 
 def check_paths(paths: Iterable[str | os.PathLike[str]], options: Options | None = None) -> Report:
