@@ -11,7 +11,7 @@ from torchstone.review.catalogue import load_catalogue
 from torchstone.review.mistake import Mistake
 from torchstone.review.report import FileResult
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.parse import parse
+from torchstone.review.syntax.parse import SourceFile, parse
 from torchstone.review.syntax.project import Project
 
 _RECURSION_LIMIT = 20_000
@@ -23,6 +23,7 @@ def check_text(
     *,
     mistakes: Iterable[Mistake] | None = None,
     project: Project | None = None,
+    unused_ignores: bool = True,
 ) -> FileResult:
     """Looks for mistakes in a text; the file need not exist.
 
@@ -31,6 +32,7 @@ def check_text(
         filename: its name, used in findings and to find the project's other files.
         mistakes: which mistakes to look for; all of the catalogue by default.
         project: the other files; by default those that the file imports, read from disk on demand.
+        unused_ignores: whether a `# torchstone: ignore[...]` that lets nothing pass is reported.
     """
     wanted = load_catalogue() if mistakes is None else tuple(mistakes)
     parsed = parse(text, filename)
@@ -43,9 +45,33 @@ def check_text(
                 continue
             file = File(source, project)
             found = [finding for mistake in wanted if mistake.check for finding in mistake.check(file)]
-            kept += _unique(found)
+            kept += _without_ignored(list(_unique(found)), source, wanted, unused_ignores)
             used |= file.used
     return FileResult(tuple(sorted(kept, key=_order)), parsed.errors, tuple(sorted(used)))
+
+
+def _without_ignored(
+    findings: list[Finding], source: SourceFile, wanted: Iterable[Mistake], unused_ignores: bool
+) -> list[Finding]:
+    """The findings that no comment of the file lets pass, and the comments without use."""
+    if "torchstone:" not in source.text:
+        return findings
+    from torchstone.review import suppression
+    from torchstone.review.index import entries
+    from torchstone.review.selection import UNUSED_IGNORE
+
+    words = {word for mistake in wanted for word in (mistake.code.lower(), mistake.name)}
+    known = {word for entry in entries() for word in (entry.code.lower(), entry.name)}
+    if unused_ignores:
+        words.add(UNUSED_IGNORE.code.lower())
+    if all(entry.code.lower() in words for entry in entries() if entry.severity != "advice"):
+        words.add("")
+    return suppression.apply(
+        findings,
+        source,
+        active=lambda word: word.lower() in words,
+        known=lambda word: word.lower() in known,
+    )
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str]:
