@@ -29,7 +29,7 @@ class Notebook:
         """Makes the output."""
         from IPython.display import display
 
-        self._handle = display(_Bar(status), display_id=True)
+        self._handle = display(_Bar(status), display_id=True)  # type: ignore[no-untyped-call]
 
     def draw(self, status: Status) -> None:
         """Replaces it."""

@@ -111,15 +111,14 @@ def _expected(layer: nn.Module, value: Tensor) -> tuple[str, str] | None:
         wanted = tuple(layer.normalized_shape)
         if tuple(value.shape[-len(wanted) :]) != wanted:
             return f"last axes of shape {wanted}", f"Give it normalized_shape={tuple(value.shape[1:])}."
-    elif isinstance(layer, nn.RNNBase):
-        if value.shape[-1] != layer.input_size:
-            return (
-                f"{layer.input_size} numbers in the last axis (input_size={layer.input_size})",
-                f"Give it input_size={value.shape[-1]}.",
-            )
+    elif isinstance(layer, nn.RNNBase) and value.shape[-1] != layer.input_size:
+        return (
+            f"{layer.input_size} numbers in the last axis (input_size={layer.input_size})",
+            f"Give it input_size={value.shape[-1]}.",
+        )
     if isinstance(weight, Tensor) and weight.dtype != value.dtype:
-        wanted = str(weight.dtype).removeprefix("torch.")
-        return f"{wanted} inputs, as its weights are", f"Convert the inputs: X.to(torch.{wanted})."
+        dtype = str(weight.dtype).removeprefix("torch.")
+        return f"{dtype} inputs, as its weights are", f"Convert the inputs: X.to(torch.{dtype})."
     if isinstance(weight, Tensor) and weight.device != value.device:
         return f"inputs on {weight.device}", "Move inputs and module to the same device."
     return None

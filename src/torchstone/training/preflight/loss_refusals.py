@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from torchstone.finding import Finding
@@ -17,7 +19,7 @@ def explain_loss_error(case: LossCase, error: Exception) -> Finding:
         error: what it raised.
     """
     outputs, targets = case.outputs, case.targets
-    seen = {"outputs": described(outputs), "targets": described(targets)}
+    seen: dict[str, Any] = {"outputs": described(outputs), "targets": described(targets)}
     if isinstance(outputs, Tensor) and isinstance(targets, Tensor):
         if case.kind in ("cross_entropy", "nll"):
             if (finding := _classes(case, outputs, targets)) is not None:
@@ -40,7 +42,7 @@ def explain_loss_error(case: LossCase, error: Exception) -> Finding:
 
 
 def _classes(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding | None:
-    seen = {"outputs": described(outputs), "targets": described(targets)}
+    seen: dict[str, Any] = {"outputs": described(outputs), "targets": described(targets)}
     wanted = (*outputs.shape[:1], *outputs.shape[2:])
     if tuple(targets.shape) != wanted and not targets.is_floating_point():
         squeezed = targets.ndim == outputs.ndim and targets.shape[1:2] == (1,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -122,7 +121,8 @@ def _probabilities(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding 
         return None
     return mistake(
         "TS303",
-        f"{case.name} needs probabilities, the outputs go from {low:.3g} to {high:.3g} and no sigmoid made them.",
+        f"{case.name} needs probabilities, the outputs go from {low:.3g} to {high:.3g} "
+        "and no sigmoid made them.",
         "Use BCEWithLogitsLoss, or end the module in a sigmoid.",
         lowest=low,
         highest=high,
@@ -172,7 +172,7 @@ def _broadcast(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding | No
     if outputs.shape == targets.shape or outputs.numel() != targets.numel() or outputs.numel() <= 1:
         return None
     try:
-        shape = torch.broadcast_shapes(outputs.shape, targets.shape)
+        shape = _together(outputs, targets)
     except RuntimeError:
         return None
     if shape.numel() <= outputs.numel() and case.kind in ("squared", "absolute", "own"):
@@ -181,7 +181,7 @@ def _broadcast(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding | No
 
 
 def _pairs(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding:
-    shape = tuple(torch.broadcast_shapes(outputs.shape, targets.shape))
+    shape = tuple(_together(outputs, targets))
     fix = "y.unsqueeze(1)" if targets.ndim < outputs.ndim else "outputs.squeeze(1) at the end of forward"
     return mistake(
         "TS306",
@@ -192,6 +192,12 @@ def _pairs(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding:
         outputs=described(outputs),
         targets=described(targets),
     )
+
+
+def _together(outputs: Tensor, targets: Tensor) -> torch.Size:
+    """The shape that both are broadcast to."""
+    shape: torch.Size = torch.broadcast_shapes(outputs.shape, targets.shape)  # type: ignore[no-untyped-call]
+    return shape
 
 
 def _float_targets(case: LossCase, outputs: Tensor, targets: Tensor) -> Finding | None:
@@ -236,9 +242,3 @@ class PairwiseWatch(TorchFunctionMode):
     def _are_both(self, tensors: list[Tensor]) -> bool:
         outputs, targets = self.case.outputs, self.case.targets
         return any(tensor is outputs for tensor in tensors) and any(tensor is targets for tensor in tensors)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Ends the watch."""
-        super().__exit__(kind, value, trace)

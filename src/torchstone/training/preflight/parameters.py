@@ -82,7 +82,7 @@ def _reaches(loss: Tensor, wanted: set[int]) -> bool:
 def _cut(case: LossCase, what: str) -> Finding:
     return mistake(
         "TS107",
-        f"{what}: somewhere between the parameters of {type(case.module).__name__} and the loss the gradient is "
-        "cut.",
+        f"{what}: somewhere between the parameters of {type(case.module).__name__} and the loss the gradient "
+        "is cut.",
         "Look for detach(), no_grad, item(), NumPy, argmax or rounding in forward and loss.",
     )
