@@ -31,7 +31,8 @@ def lines(
         xs: the epochs.
         series: name and values of each line; None and NaN leave a gap out.
         label: what the chart shows, in words.
-        y_name, x_name: names of the axes.
+        y_name: the name of the y axis.
+        x_name: the name of the x axis.
         mark: the best epoch.
         log: a logarithmic scale where all values are positive and spread widely.
     """
@@ -47,7 +48,7 @@ def lines(
     )
     if use_log:
         low, high = frame.y
-        powers = [p for p in range(math.ceil(low), math.floor(high) + 1)]
+        powers = range(math.ceil(low), math.floor(high) + 1)
         frame.y_ticks = [(float(power), f"{10.0**power:g}") for power in powers]
     parts, names = [], []
     for (name, values), tone in zip(series, TONES, strict=False):
@@ -84,7 +85,8 @@ def curve(
     Args:
         series: name, x and y of each curve.
         label: what the chart shows, in words.
-        x_name, y_name: names of the axes.
+        x_name: the name of the x axis.
+        y_name: the name of the y axis.
         diagonal: with the dotted line of chance.
         mark: a place on the x axis and what it is.
     """
@@ -118,9 +120,11 @@ def scatter(
     """Points.
 
     Args:
-        xs, ys: the points.
+        xs: across.
+        ys: up.
         label: what the chart shows, in words.
-        x_name, y_name: names of the axes.
+        x_name: the name of the x axis.
+        y_name: the name of the y axis.
         reference: `diagonal` or `zero`: a dotted line where prediction and truth agree.
         sizes: how much each point counts; default: all the same.
     """
@@ -200,7 +204,8 @@ def strip(value: float, low: float, high: float, ends: tuple[float, float]) -> s
         f'<path d="M{across(low):.1f} 10H{across(high):.1f}" class="interval"/>'
         f'<path d="M{across(value):.1f} 10.0h0" class="dot tone1"/>'
     )
-    label = f"{number(value)} between {number(low)} and {number(high)}, on a scale from {ends[0]:g} to {ends[1]:g}"
+    scale = f"on a scale from {ends[0]:g} to {ends[1]:g}"
+    label = f"{number(value)} between {number(low)} and {number(high)}, {scale}"
     return document(content, label, 160, 20, "strip-chart")
 
 
@@ -235,9 +240,8 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
                 parts.append(text(round(middle, 1), round(y + cell / 2, 1), f"{count:,}", ink, "middle"))
                 if cell > 50:
                     percent = f"{share:.0%}".replace("%", " %")
-                    parts.append(
-                        text(round(middle, 1), round(y + cell / 2 + 16, 1), percent, f"{ink} small", "middle")
-                    )
+                    below = round(y + cell / 2 + 16, 1)
+                    parts.append(text(round(middle, 1), below, percent, f"{ink} small", "middle"))
     if cell > 26:
         parts += [
             text(round(left + 5 + cell * (at + 0.5), 1), 40, _short(name, int(cell // 7)), "key", "middle")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchstone.reporting import charts
-from torchstone.reporting.history import column, epochs, metric_keys, monitor_key
+from torchstone.reporting.history import at_epoch, column, epochs, metric_keys, monitor_key
 from torchstone.reporting.measured import metric_label, value_of
 from torchstone.reporting.scales import DASH, finite, number
 from torchstone.reporting.sentences import calibration_remark
@@ -74,11 +74,12 @@ def training_panels(
         svg = charts.lines(
             numbers,
             [(name, column(history, key))],
-            label=f"Validation {name} over {len(numbers)} epochs, from {number(values[0])} to {number(values[-1])}",
+            label=f"Validation {name} over {len(numbers)} epochs, "
+            f"from {number(values[0])} to {number(values[-1])}",
             y_name=name,
             mark=mark,
         )
-        at_best = column(history, key)[epochs(history).index(best_epoch)] if mark is not None else values[-1]
+        at_best = values[-1] if mark is None else at_epoch(history, int(mark)).get(key)
         caption = f"{number(at_best, 4)} at the {'best' if mark is not None else 'last'} epoch."
         panels.append(Panel(f"{name} on validation rows", svg, caption))
     if finite(column(history, "lr")):
@@ -166,14 +167,15 @@ def _curves(evaluation: Mapping[str, Any]) -> list[Panel]:
     if shown := _shown(precision, worst):
         svg = charts.curve(
             [(str(c["class"]), c["recall"], c["precision"]) for c in shown],
-            label=f"Precision and recall, average precision {number(value_of(evaluation, 'average_precision'))}",
+            label="Precision and recall, average precision "
+            + number(value_of(evaluation, "average_precision")),
             x_name="recall",
             y_name="precision",
         )
         average = number(value_of(evaluation, "average_precision"))
         text = (
-            f"Average precision {average}. Recall: the share of the class that is found. Precision: the share of "
-            f"finds that are right.{_which(shown, precision)}"
+            f"Average precision {average}. Recall: the share of the class that is found. Precision: the share "
+            f"of finds that are right.{_which(shown, precision)}"
         )
         panels.append(Panel("Precision and recall", svg, text))
     return panels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 DASH = "–"
@@ -69,7 +70,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 def tick_labels(values: list[float]) -> list[str]:
     """The ticks of one axis with the same number of decimals; thousands as k where they are many."""
     largest = max((abs(value) for value in values), default=0.0)
-    step = min((b - a for a, b in zip(values, values[1:], strict=False)), default=largest or 1.0)
+    step = min((b - a for a, b in pairwise(values)), default=largest or 1.0)
     if largest and (largest < 1e-4 or largest >= 1e7):
         return [f"{value:.1e}" if value else "0" for value in values]
     if largest >= 10_000 and all(float(value / 1000).is_integer() for value in values):

@@ -31,7 +31,8 @@ def worst_section(
     is_sure = task.kind != "regression" and not wrong
     section: dict[str, Any] = {
         "title": "Where it is least sure" if is_sure else "Where it is most wrong",
-        "about": "The rows with the largest loss. Look here for wrong labels, and for what the columns do not say.",
+        "about": "The rows with the largest loss. Look here for wrong labels, and for what the columns do "
+        "not say.",
         "pictures": None,
         "heads": ["loss"] if task.kind == "regression" else ["sure of it", "loss"],
         "features": any(row.get("features") for row in rows),
