@@ -130,3 +130,9 @@ def loss_of(seen: Seen) -> ast.expr | None:
     if framework or node.func.attr == "manual_backward":
         return node.args[0] if node.args else None
     return value
+
+
+def called(seen: Seen) -> str:
+    """The source of what a call calls, such as `self.model`."""
+    node = seen.event.node
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
