@@ -81,7 +81,7 @@ def test_tensors_data_set_and_shuffled_loader_give_the_same_bits() -> None:
 
 def test_what_is_resumed_at_epoch_borders_only_is_said() -> None:
     assert fit(DataLoader(Items(), batch_size=16, shuffle=True)).notes == []
-    assert "goes on at the start of an epoch" in fit(Stream()).notes[0]
+    assert "a stopped run goes on" in fit(Stream()).notes[0]
 
 
 def test_weights_of_samples_count() -> None:
