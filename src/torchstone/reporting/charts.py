@@ -147,7 +147,7 @@ def scatter(
         for (x, y), size in zip(placed, sizes, strict=True):
             radius = 3 + 9 * math.sqrt(size / most)
             parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="bubble tone1">'
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="bubble">'
                 f"<title>{size:g} rows</title></circle>"
             )
     return frame.picture("".join(parts), label)
@@ -227,11 +227,11 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
         for at in range(len(names)):
             x, count = left + 6 + cell * at, counts[row][at]
             share = count / of_row
-            kind = "right" if row == at else "wrong"
+            kind = "hit" if row == at else "miss"
             title = f"true {name}, predicted {names[at]}: {count} rows ({share:.0%})"
             parts.append(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width="{cell - 2:g}" height="{cell - 2:g}" class="cell {kind}" '
-                f'style="fill-opacity:{0.0 if not count else 0.12 + 0.88 * share:.3f}">'
+                f'<rect x="{x:.1f}" y="{y:.1f}" width="{cell - 2:g}" height="{cell - 2:g}" '
+                f'class="{kind}" style="--shade:{share:.2f}">'
                 f"<title>{clean(title)}</title></rect>"
             )
             if cell > 26 and count:

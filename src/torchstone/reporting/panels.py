@@ -154,7 +154,7 @@ def _curves(evaluation: Mapping[str, Any]) -> list[Panel]:
     panels = []
     if shown := _shown(roc, worst):
         svg = charts.curve(
-            [(str(c["class"]), c["false_positive_rate"], c["true_positive_rate"]) for c in shown],
+            [(str(c["class"]), c["x"], c["y"]) for c in shown],
             label=f"ROC curve, area {number(value_of(evaluation, 'roc_auc'))}",
             x_name="false positive rate",
             y_name="true positive rate",
@@ -166,7 +166,7 @@ def _curves(evaluation: Mapping[str, Any]) -> list[Panel]:
         panels.append(Panel("ROC curve", svg, text))
     if shown := _shown(precision, worst):
         svg = charts.curve(
-            [(str(c["class"]), c["recall"], c["precision"]) for c in shown],
+            [(str(c["class"]), c["x"], c["y"]) for c in shown],
             label="Precision and recall, average precision "
             + number(value_of(evaluation, "average_precision")),
             x_name="recall",
@@ -174,8 +174,8 @@ def _curves(evaluation: Mapping[str, Any]) -> list[Panel]:
         )
         average = number(value_of(evaluation, "average_precision"))
         text = (
-            f"Average precision {average}. Recall: the share of the class that is found. Precision: the share "
-            f"of finds that are right.{_which(shown, precision)}"
+            f"Average precision {average}. Recall: the share of the class that is found. Precision: the "
+            f"share of finds that are right.{_which(shown, precision)}"
         )
         panels.append(Panel("Precision and recall", svg, text))
     return panels
@@ -200,26 +200,19 @@ def _which(shown: Sequence[Mapping[str, Any]], curves: Sequence[Mapping[str, Any
 
 
 def _threshold(evaluation: Mapping[str, Any]) -> Panel | None:
-    threshold = evaluation.get("threshold")
-    curves = (evaluation.get("curves") or {}).get("precision_recall") or []
-    if not threshold or len(curves) != 1 or "threshold" not in curves[0]:
+    effect = (evaluation.get("threshold") or {}).get("effect") or {}
+    at = effect.get("threshold") or []
+    if len(at) < 2:
         return None
-    points = [
-        (t, p, r)
-        for t, p, r in zip(curves[0]["threshold"], curves[0]["precision"], curves[0]["recall"], strict=False)
-        if finite([t, p, r]) and len(finite([t, p, r])) == 3 and 0 <= t <= 1
-    ]
-    if len(points) < 2:
-        return None
-    at = [point[0] for point in points]
     svg = charts.curve(
-        [("precision", at, [p for _, p, _ in points]), ("recall", at, [r for _, _, r in points])],
+        [("precision", at, effect["precision"]), ("recall", at, effect["recall"])],
         label="Precision and recall over the threshold of the probability",
         x_name="threshold",
         y_name="share",
         mark=(0.5, "0.5"),
     )
-    caption = f"A row is called “{curves[0]['class']}” when its probability is above the threshold."
+    positive = (evaluation.get("task") or {}).get("classes", ["", ""])[-1]
+    caption = f"A row is called “{positive}” when its probability is above the threshold."
     return Panel("Effect of the threshold", svg, caption)
 
 

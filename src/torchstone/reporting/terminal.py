@@ -212,7 +212,10 @@ def metrics_table(evaluation: Mapping[str, Any], *, short: bool = False) -> Rend
 
 def _print_rows(console: Console, content: RenderableType) -> None:
     """A table whose rows stay one line each where there is no terminal to be narrow."""
-    console.print(content, soft_wrap=False, width=None if console.is_terminal else max(console.width, 200))
+    if console.is_terminal:
+        console.print(content)
+    else:
+        Console(file=console.file, width=max(console.width, 200), no_color=True).print(content)
 
 
 def _class_table(classes: Sequence[Mapping[str, Any]]) -> Table:

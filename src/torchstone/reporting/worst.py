@@ -53,9 +53,7 @@ def _row(row: Mapping[str, Any], task: Task, order: Sequence[str]) -> dict[str, 
     names = [name for name in order if name in features] + [name for name in features if name not in order]
     told = [(name, _value(features[name])) for name in names]
     numbers = (
-        []
-        if task.kind == "regression"
-        else [_figure(row.get("probability"), percent(row.get("probability")))]
+        [] if task.kind == "regression" else [_figure(row.get("confidence"), percent(row.get("confidence")))]
     )
     return {
         "place": _place(row.get("place")),
@@ -70,13 +68,13 @@ def _row(row: Mapping[str, Any], task: Task, order: Sequence[str]) -> dict[str, 
 
 def _picture(row: Mapping[str, Any], pictures: Any) -> dict[str, Any]:
     target, prediction = _value(row.get("target")), _value(row.get("prediction"))
-    probability = row.get("probability")
+    confidence = row.get("confidence")
     return {
         "picture": data_address(pictures[int(row["index"])]),
         "alt": f"{target} taken for {prediction}",
         "target": target,
         "prediction": prediction,
-        "probability": percent(probability, 0) if finite([probability]) else "",
+        "probability": percent(confidence, 0) if finite([confidence]) else "",
         "place": _place(row.get("place")),
     }
 

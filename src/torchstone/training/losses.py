@@ -147,6 +147,6 @@ def shape_targets(values: np.ndarray, task: Task, loss: nn.Module) -> Tensor:
         numbers.
     """
     if task.is_classification:
-        classes = torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
+        classes = torch.tensor(values, dtype=torch.int64)
         return classes.float().unsqueeze(1) if outputs_for(task, loss) == 1 else classes
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).reshape(len(values), -1)
+    return torch.tensor(values, dtype=torch.float32).reshape(len(values), -1)
