@@ -180,7 +180,7 @@ def module_outputs(
     if not isinstance(inputs, Tensor) and given.is_floating_point():
         weight = next((p for p in module.parameters() if p.is_floating_point()), None)
         given = given.to(torch.float32 if weight is None else weight.dtype)
-    return predict_outputs(module, given.split(batch_size), device, samples=len(given))
+    return predict_outputs(module, torch.split(given, batch_size), device, samples=len(given))
 
 
 def _at_least_float32(outputs: Tensor) -> Tensor:
