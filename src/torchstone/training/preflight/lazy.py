@@ -1,4 +1,4 @@
-"""Lazy layers: they get their shapes from the first batch, before the optimizer asks for parameters."""
+"""Lazy layers: their shapes come from the first batch."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from torchstone.training.preflight.findings import preflight_error
-from torchstone.training.preflight.layers import explain_refusal
-from torchstone.training.preflight.trial import no_trace
+from torchstone.training.modes import Modes
+from torchstone.training.preflight.crash import explained
+from torchstone.training.preflight.mistake import refuse
+from torchstone.training.preflight.untouched import copied
 
 
 def initialise_lazy(module: nn.Module, inputs: Any) -> None:
-    """Runs a module that has lazy layers once, so that all its parameters have shapes.
+    """Gives lazy layers (`nn.LazyLinear` ...) the shapes that a batch asks for; others are not run at all.
 
     Args:
-        module: the network, on its device.
+        module: what is trained, on its device.
         inputs: of a batch, on the same device.
 
     Raises:
-        PreflightError: the module refuses the inputs.
+        PreflightError: a layer refuses what it gets.
     """
-    if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+    if not any(is_lazy(tensor) for tensor in [*module.parameters(), *module.buffers()]):
         return
-    refused = None
-    with no_trace(module), torch.no_grad():
-        module.eval()
-        try:
-            module(inputs)
-        except Exception as error:  # told below, outside of what is put back
-            refused = error
-    if refused is not None:
-        raise preflight_error([explain_refusal(module, inputs, refused)])
+    modes = Modes(module)
+    module.eval()  # no running statistics, no dropout
+    try:
+        with torch.no_grad():
+            module(copied(inputs))
+    except Exception as error:
+        refuse(explained(error, module, inputs), error)
+        raise
+    finally:
+        modes.restore()

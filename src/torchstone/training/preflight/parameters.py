@@ -1,88 +1,88 @@
-"""Is there something to train, and does the loss lead back to it?"""
+"""Whether there is something to learn, and an optimizer that learns it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from torchstone.finding import Finding
-from torchstone.training.optimizers import parameters_of
-from torchstone.training.preflight.findings import described, mistake
-from torchstone.training.preflight.loss_case import LossCase
+from torchstone.training.objective import Objective
+from torchstone.training.preflight.mistake import mistake
+
+_MAKE_AFTER = "Make the optimizer from the finished module: torch.optim.Adam(net.parameters())."
 
 
-def check_parameters(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Finding]:
-    """An error where nothing would be trained."""
-    optimizers = list(optimizers)
-    trained = [
-        p for p in (parameters_of(optimizers) if optimizers else module.parameters()) if p.requires_grad
-    ]
-    if trained:
-        return []
-    return [
-        mistake(
-            "TS107",
-            f"No parameter of {type(module).__name__} that requires a gradient is trained.",
-            "Give the optimizer parameters that require a gradient; requires_grad_(True) unfreezes them.",
-        )
-    ]
+def trained_parameters(module: nn.Module, objective: Objective) -> list[nn.Parameter]:
+    """What a gradient can change: of the module, and of a loss that has parameters."""
+    return [parameter for parameter in _own(module, objective) if parameter.requires_grad]
 
 
-def check_reached(loss: Any, case: LossCase, optimizers: list[Optimizer]) -> list[Finding]:
-    """Whether the loss is a number whose gradient reaches something that is trained, and finite."""
-    if not isinstance(loss, Tensor):
+def check_parameters(
+    module: nn.Module, objective: Objective, optimizers: Sequence[Optimizer]
+) -> list[Finding]:
+    """TS504 nothing can learn, TS502 nobody trains it, TS503 the optimizer holds what was replaced."""
+    trained = trained_parameters(module, objective)
+    if not trained:
+        if not any(True for _ in module.parameters()) and objective.step is not None:
+            return []  # the step knows what it trains
+        count = sum(1 for _ in module.parameters())
         return [
             mistake(
-                "TS000",
-                f"{case.name} returned a {type(loss).__name__}, not a tensor.",
-                "Return the loss as a tensor of one number, without item() or float().",
+                "TS504",
+                f"None of the {count} parameters of net ({type(module).__name__}) requires a gradient."
+                if count
+                else f"net ({type(module).__name__}) has no parameters.",
+                "There is nothing that training could change.",
+                "Set requires_grad_(True) on the parameters that are to be trained."
+                if count
+                else "Register the layers: as attributes, in nn.Sequential or in nn.ModuleList, "
+                "not in a plain list.",
             )
         ]
-    if not loss.requires_grad:
-        return [_cut(case, f"The loss {described(loss)} has no gradient")]
-    trained = {id(p) for p in (parameters_of(optimizers) if optimizers else case.module.parameters())}
-    if not _reaches(loss, trained):
-        return [_cut(case, "The loss leads back to none of the parameters that are trained")]
-    if not bool(torch.isfinite(loss.detach()).all()):
-        value = "NaN" if bool(torch.isnan(loss.detach()).any()) else "infinite"
-        outputs = case.outputs
-        finite = not isinstance(outputs, Tensor) or bool(torch.isfinite(outputs.detach()).all())
-        where = (
-            f"{case.name} makes it from finite outputs" if finite else "the outputs are not finite already"
-        )
+    if not optimizers or objective.step is not None:
+        return []
+    held = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    own = {id(parameter) for parameter in _own(module, objective)}
+    foreign = [parameter for parameter in held if id(parameter) not in own]
+    missing = [p for p in trained if id(p) not in {id(parameter) for parameter in held}]
+    if len(missing) == len(trained):
+        return [_nothing_held(trained, foreign)]
+    if foreign and missing:
         return [
             mistake(
-                "TS000",
-                f"The loss of the first batch is {value}: {where}.",
-                "Look for a logarithm, root or division at zero, and for very large inputs.",
+                "TS503",
+                f"The optimizer holds {len(foreign)} parameters that net no longer has, and lacks "
+                f"{len(missing)} that it has: {', '.join(_names(module, missing)[:3])}.",
+                "A layer that was replaced after the optimizer was made is never trained.",
+                _MAKE_AFTER,
+                severity="warning",
             )
         ]
     return []
 
 
-def _reaches(loss: Tensor, wanted: set[int]) -> bool:
-    """Whether the graph of a loss holds one of these parameters."""
-    waiting: list[Any] = [loss.grad_fn]
-    seen = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if id(getattr(node, "variable", None)) in wanted:
-            return True
-        waiting += [following for following, _ in node.next_functions]
-    return loss.grad_fn is None and id(loss) in wanted
-
-
-def _cut(case: LossCase, what: str) -> Finding:
+def _nothing_held(trained: Sequence[nn.Parameter], foreign: Sequence[nn.Parameter]) -> Finding:
+    shapes = Counter(tuple(p.shape) for p in trained if not is_lazy(p))
+    replaced = bool(shapes) and shapes == Counter(tuple(p.shape) for p in foreign if not is_lazy(p))
     return mistake(
-        "TS107",
-        f"{what}: somewhere between the parameters of {type(case.module).__name__} and the loss the gradient "
-        "is cut.",
-        "Look for detach(), no_grad, item(), NumPy, argmax or rounding in forward and loss.",
+        "TS503" if replaced else "TS502",
+        "The optimizer holds the parameters of another module of the same shapes, none of net's."
+        if replaced
+        else f"The optimizer holds none of the {len(trained)} parameters of net that require a gradient.",
+        "Training would change nothing in net.",
+        _MAKE_AFTER,
     )
+
+
+def _own(module: nn.Module, objective: Objective) -> list[nn.Parameter]:
+    loss = objective.loss
+    return [*module.parameters(), *(loss.parameters() if isinstance(loss, nn.Module) else ())]
+
+
+def _names(module: nn.Module, parameters: Sequence[nn.Parameter]) -> list[str]:
+    wanted = {id(parameter) for parameter in parameters}
+    return [name for name, parameter in module.named_parameters() if id(parameter) in wanted]

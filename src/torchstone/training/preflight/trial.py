@@ -1,45 +1,128 @@
-"""A trial of a module that leaves no trace: buffers, modes, gradients and random states are put back."""
+"""One batch through module and loss, as a training step would send it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer
 
-from torchstone.training.randomness import random_states, set_random_states
+from torchstone.finding import Finding
+from torchstone.task import Task
+from torchstone.training.modes import Modes
+from torchstone.training.objective import Objective
+from torchstone.training.preflight.agreement import check_call
+from torchstone.training.preflight.calls import LossCalls, RefusedCallError
+from torchstone.training.preflight.crash import explained, explained_loss
+from torchstone.training.preflight.gradient import reaches
+from torchstone.training.preflight.mistake import mistake, refuse
+from torchstone.training.preflight.parameters import trained_parameters
+from torchstone.training.preflight.route import Route, not_finite
+from torchstone.training.preflight.untouched import copied, device_of, untouched
 
 
-@contextmanager
-def no_trace(*modules: nn.Module) -> Iterator[None]:
-    """Inside, modules may be run in any mode; afterwards they and the random states are as before."""
-    tensor = next((p for module in modules for p in module.parameters()), None)
-    device = torch.device("cpu") if tensor is None else tensor.device
-    parts = [part for module in modules for part in module.modules()]
-    modes = [(part, part.training) for part in parts]
-    buffers = [
-        (part, name, buffer, _copy(buffer)) for part in parts for name, buffer in part._buffers.items()
-    ]
-    gradients = [(p, p.grad) for module in modules for p in module.parameters()]
-    states = random_states(device)
+def try_batch(
+    module: nn.Module,
+    batch: Any,
+    task: Task | None,
+    objective: Objective,
+    targets: Tensor | None,
+    precision: AbstractContextManager[Any],
+) -> list[Finding]:
+    """Runs the batch and gives what is wrong; nothing stays of it.
+
+    Raises:
+        PreflightError: module or loss failed on it, and it is known why.
+        Exception: module or loss failed by an error of the user's own code.
+    """
+    module = getattr(module, "_orig_mod", module)  # a compiled module is not compiled for a trial
+    everything = nn.ModuleList(
+        [module, objective.loss] if isinstance(objective.loss, nn.Module) else [module]
+    )
+    with untouched(everything, device_of(module, batch.inputs)), torch.enable_grad():
+        Modes(module).train()
+        with precision:
+            outputs = _outputs(module, batch.inputs)
+            if not_finite(outputs):
+                return [_nan(module, batch.inputs)]
+            return _check_loss(module, outputs, batch, task, objective, targets)
+
+
+def _outputs(module: nn.Module, inputs: Any) -> Any:
     try:
-        yield
-    finally:
-        set_random_states(states, device)
-        for part, name, buffer, copied in buffers:
-            part._buffers[name] = buffer
-            if buffer is not None and copied is not None:
-                with torch.no_grad():
-                    buffer.copy_(copied)
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-        for part, mode in modes:
-            part.training = mode
+        return module(copied(inputs))
+    except Exception as error:
+        refuse(explained(error, module, inputs), error)
+        raise
 
 
-def _copy(buffer: Tensor | None) -> Tensor | None:
-    if buffer is None or isinstance(buffer, UninitializedBuffer):
-        return None
-    return buffer.detach().clone()
+def _check_loss(
+    module: nn.Module,
+    outputs: Any,
+    batch: Any,
+    task: Task | None,
+    objective: Objective,
+    targets: Tensor | None,
+) -> list[Finding]:
+    labels = targets if objective.counted else None
+    calls = LossCalls(batch.targets, lambda call: check_call(call, task, labels))
+    try:
+        with calls:
+            loss = objective.of_outputs(outputs, batch)
+    except RefusedCallError as refused:
+        return refused.findings
+    except Exception as error:
+        refuse(explained_loss(error, _name(objective.loss), outputs, batch.targets), error)
+        raise
+    if calls.all_ignored:  # a batch without a single label that counts says nothing
+        return []
+    if not bool(torch.isfinite(loss.detach()).all()):
+        return [
+            mistake(
+                "TS601",
+                f"{_name(objective.loss)} gives {float(loss.detach()):g} for finite outputs.",
+                "A loss that is not finite ends the training at its first step.",
+                "Look for a NaN among targets and weights, and for log(0) or a division by 0 in the loss.",
+            )
+        ]
+    trained = trained_parameters(module, objective)
+    if trained and not reaches(loss, trained):
+        return [_cut(loss, trained)]
+    return []
+
+
+def _cut(loss: Tensor, trained: list[nn.Parameter]) -> Finding:
+    seen = "has no gradient at all" if not loss.requires_grad else "is connected to none of them"
+    return mistake(
+        "TS107",
+        f"The loss reaches none of the {len(trained)} parameters: it {seen}.",
+        "Without a way back from the loss nothing is learned.",
+        "Look for detach(), .data, item(), NumPy, argmax, rounding or torch.no_grad() between "
+        "the parameters and the loss.",
+    )
+
+
+def _nan(module: nn.Module, inputs: Any) -> Finding:
+    if count := not_finite(inputs):
+        return mistake(
+            "TS601",
+            f"The outputs are not finite, as {count} numbers of the inputs are NaN or infinite.",
+            "One such number makes the loss and every gradient NaN.",
+            "Fill or leave out missing values before training.",
+        )
+    with Route(module) as route:
+        module(copied(inputs))
+    where = route.path(route.origin if route.origin is not None else module)
+    return mistake(
+        "TS601",
+        f"{where} makes NaN or infinite numbers of finite ones.",
+        "One such number makes the loss and every gradient NaN.",
+        "Look for log, division, sqrt or exp at the edge of their domain, for weights that are not finite, "
+        "and for inputs that were not scaled.",
+        path=where,
+    )
+
+
+def _name(loss: Any) -> str:
+    return type(loss).__name__ if isinstance(loss, nn.Module) else getattr(loss, "__name__", "The loss")
