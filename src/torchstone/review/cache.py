@@ -90,11 +90,7 @@ class Cache:
     def _digest(self, path: str) -> str | None:
         """The digest of a file that another one depends on; None while there is none."""
         if path not in self._digests:
-            try:
-                with open(path, "rb") as file:
-                    self._digests[path] = hashlib.sha256(file.read()).hexdigest()
-            except OSError:
-                self._digests[path] = None
+            self._digests[path] = _digest_of(path)
         return self._digests[path]
 
     def _remove_old(self) -> None:
@@ -103,6 +99,20 @@ class Cache:
         files.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
         for entry in files[_KEPT_FILES:]:
             os.unlink(entry.path)
+
+
+def _digest_of(path: str) -> str | None:
+    """A file's digest, `folder` for a folder, None where there is nothing; for `*.py` that of the names."""
+    try:
+        if path.endswith("*.py"):
+            names = sorted(name for name in os.listdir(os.path.dirname(path)) if name.endswith(".py"))
+            return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except IsADirectoryError:
+        return "folder"
+    except OSError:
+        return None
 
 
 def _key(path: str, data: bytes, codes: Iterable[str]) -> str:

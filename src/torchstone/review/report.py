@@ -41,7 +41,8 @@ class FileResult:
     Args:
         findings: the mistakes, sorted by place.
         errors: why the file, or a part of it, could not be checked.
-        dependencies: paths of the other files whose content, or absence, had a part in the result.
+        dependencies: paths of the other files whose content, or absence, had a part in the result; one that
+            ends in `*.py` stands for the names of the Python files in a folder.
     """
 
     findings: tuple[Finding, ...] = ()

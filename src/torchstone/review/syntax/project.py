@@ -38,6 +38,7 @@ class Project:
         """The file that `file` imports as `module`, None when there is none."""
         path = locate(file.source.path, module, level)
         if path is None:
+            file.used |= _places(file.source.path, module, level)
             return None
         file.used.add(path)
         return self._load(path)
@@ -57,7 +58,9 @@ class Project:
         if stem == "__init__" or not os.path.isfile(own):
             return []
         folder = os.path.dirname(own)
-        texts = {**self._python_files(folder), **self._python_files(os.path.dirname(folder))}
+        folders = (folder, os.path.dirname(folder))
+        texts = {path: text for place in folders for path, text in self._python_files(place).items()}
+        file.used |= {*texts, *(os.path.join(place, "*.py") for place in folders)} - {own}
         found = []
         for path, text in texts.items():
             if path != own and stem in text and "import" in text:
@@ -109,6 +112,13 @@ def locate(path: str, module: str, level: int) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def _places(path: str, module: str, level: int) -> set[str]:
+    """Where a module that is not there would be; its coming changes what is known."""
+    folders = [os.path.dirname(os.path.abspath(path))] if level else _around(path)
+    first = module.split(".")[0]
+    return {os.path.join(folder, name) for folder in folders for name in (first, f"{first}.py") if first}
 
 
 def _text(path: str) -> str | None:
