@@ -1,4 +1,4 @@
-"""From a model's raw outputs to probabilities and predictions, and the outputs of a model for many batches."""
+"""From a model's raw outputs to probabilities and predictions, and outputs for many batches."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ else:
 _RUN = Group("Run", sort_key=0)
 
 
-def train(
+def train(  # noqa: D417 - the flags of the sections are described in `config.py`
     *data: str,
     config: Annotated[str | None, Parameter(group=_RUN)] = None,
-    set: Annotated[list[str] | None, Parameter(group=_RUN, negative=())] = None,
+    set: Annotated[list[str] | None, Parameter(group=_RUN, negative=())] = None,  # noqa: A002
     force: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     quiet: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     json: Annotated[bool, Parameter(group=_RUN, negative=())] = False,

@@ -123,7 +123,8 @@ def _identifiers(samples: Samples, used: list[str]) -> Iterator[Finding]:
             "TS000",
             "identifier-as-feature",
             "warning",
-            f'Column "{name}" looks like an identifier ({column.n_unique()} different values in {len(column)} '
+            f'Column "{name}" looks like an identifier ({column.n_unique()} different values in '
+            f"{len(column)} "
             "rows) and is used as an input.",
             why="A model can learn rows by heart from it, and it says nothing about new rows.",
             file=samples.files[0],

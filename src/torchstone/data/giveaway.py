@@ -66,7 +66,7 @@ def _codes(column: pl.Series) -> np.ndarray:
 
 
 def _told(codes: np.ndarray, classes: np.ndarray) -> float | None:
-    """The share of rows whose class the column tells, where that is nearly all; cross-fitted on two halves."""
+    """The share of rows whose class the column tells, where that is nearly all; cross-fitted on halves."""
     draw = np.random.default_rng(0).permutation(len(codes))
     halves = (draw[: len(draw) // 2], draw[len(draw) // 2 :])
     right = 0

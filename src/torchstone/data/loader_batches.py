@@ -65,8 +65,8 @@ class LoaderBatches:
         self.notes: list[str] = []
         if self.sampler is None:
             self.notes.append(
-                "The loader's own sampler decides the order of samples, so that a stopped run goes on from the "
-                "beginning of an epoch."
+                "The loader's own sampler decides the order of samples, so that a stopped run goes on from "
+                "the beginning of an epoch."
             )
 
     @property

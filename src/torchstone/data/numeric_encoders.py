@@ -167,7 +167,7 @@ class DatetimeColumn:
 
         Args:
             column: the training rows.
-            recurring: only what comes again: rows were cut by this column, so that later years are never seen.
+            recurring: only what comes again: rows were cut by this column, so later years are never seen.
         """
         moments = _moments(column, None)
         if moments.null_count() == len(moments):

@@ -54,11 +54,8 @@ class ResumableBatchSampler(Sampler[list[Any]]):
 
     def indices(self, epoch: int, position: int) -> list[list[int]]:
         """The batches of an epoch after its first `position` samples."""
-        if self.shuffle:
-            sequence = order(self.seed, epoch, self.count).tolist()
-        else:
-            sequence = list(range(self.count))
-        return [sequence[start:end] for start, end in pairwise(self.cuts(position))]
+        sequence = order(self.seed, epoch, self.count) if self.shuffle else torch.arange(self.count)
+        return [sequence[start:end].tolist() for start, end in pairwise(self.cuts(position))]
 
     def __iter__(self) -> Iterator[list[Any]]:
         for batch in self.indices(self.current_epoch, self.position):

@@ -37,8 +37,8 @@ _REASONS = {
 class TablePreprocessing:
     """The preprocessing of a table, fitted on training rows only.
 
-    The row that a model sees is `[numeric inputs | indicators of missing values | one-hot blocks]`, columns in
-    the table's order within each.
+    The row that a model sees is `[numeric inputs | indicators of missing values | one-hot blocks]`, columns
+    in the table's order within each.
 
     Args:
         columns: the fitted columns.
@@ -129,7 +129,7 @@ class TablePreprocessing:
         """All rows of a table as the model's inputs.
 
         Raises:
-            DataError: a column is missing (the nearest name is offered), or a value is not of the column's kind.
+            DataError: a column is missing (the nearest name is offered), or a value is not of its kind.
         """
         frame = as_frame(samples.features)
         self._check_columns(samples.name, frame.columns)

@@ -64,7 +64,8 @@ class Callback:
 
     def on_log(self, context: TrainContext, record: dict[str, Any]) -> None:
         """At logging steps: `record` has epoch (from 1), step, loss (the mean since the last record), lr,
-        gradient_norm (before clipping), samples_per_second."""
+        gradient_norm (before clipping), samples_per_second.
+        """
 
     def on_epoch_end(self, context: TrainContext, record: dict[str, Any]) -> None:
         """After validation: `record` is the epoch's record of the history."""
