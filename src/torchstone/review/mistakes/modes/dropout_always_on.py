@@ -1,0 +1,159 @@
+"""Dropout by function call stays on in evaluation.
+
+## What it does
+Reports `F.dropout(x)` in a module without `training=`, whose default is True, and
+`scaled_dot_product_attention(..., dropout_p=...)` with a rate that does not depend on `self.training`.
+
+## Why is this bad?
+`model.eval()` cannot switch it off: predictions are noisy and worse than the model is, and differ from
+call to call.
+
+## References
+- [dropout](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html)
+- [scaled_dot_product_attention](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Edit, Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.scopes import Scope
+
+CODE = "TS204"
+NAME = "dropout-always-on"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+        import torch.nn.functional as F
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = nn.Linear(4, 2)
+
+            def forward(self, x):
+                return F.dropout(self.linear(x), p=0.5)  # TS204
+        """,
+        fixed="""
+        import torch
+        from torch import nn
+        import torch.nn.functional as F
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = nn.Linear(4, 2)
+
+            def forward(self, x):
+                return F.dropout(self.linear(x), p=0.5, training=self.training)
+        """,
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return F.dropout(self.linear(x), p=0.5, training=self.training)
+
+    Net().eval()(torch.randn(3, 4))
+    """,
+)
+
+# alpha_dropout and feature_alpha_dropout are off by default.
+_ON_BY_DEFAULT = {f"torch.nn.functional.dropout{kind}" for kind in ("", "1d", "2d", "3d")}
+_ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
+_ON_PURPOSE = ("mc", "monte", "bayes", "uncertain")
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each call of a dropout function in a method of a module."""
+    for node in file.index.calls():
+        if not (isinstance(node.func, ast.Attribute | ast.Name)):
+            continue
+        name = file.name(node.func)
+        if name not in _ON_BY_DEFAULT and name != _ATTENTION:
+            continue
+        method = _method(file, node)
+        if method is None or "training" in ast.unparse(method.node):
+            continue
+        if name in _ON_BY_DEFAULT and _leaves_it_on(node):
+            yield _dropout(file, node, method)
+        elif name == _ATTENTION and _fixed_rate(node):
+            yield _attention(file, node)
+
+
+def _method(file: File, node: ast.AST) -> Scope | None:
+    """The method of a module that a node stands in."""
+    scope: Scope | None = file.index.scope_of(node)
+    while scope is not None and scope.method_of is None:
+        scope = scope.parent
+    if scope is None or scope.method_of is None:
+        return None
+    cls = file.class_of(scope.method_of)
+    names = f"{cls.name} {scope.name}".lower()
+    return scope if cls.is_module and not any(word in names for word in _ON_PURPOSE) else None
+
+
+def _leaves_it_on(node: ast.Call) -> bool:
+    named = {keyword.arg for keyword in node.keywords}
+    starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+    return "training" not in named and None not in named and len(node.args) < 3 and not starred
+
+
+def _fixed_rate(node: ast.Call) -> bool:
+    rate = next((keyword.value for keyword in node.keywords if keyword.arg == "dropout_p"), None)
+    if isinstance(rate, ast.Constant):
+        return isinstance(rate.value, int | float) and rate.value > 0
+    return isinstance(rate, ast.Attribute) and isinstance(rate.value, ast.Name) and rate.value.id == "self"
+
+
+def _dropout(file: File, node: ast.Call, method: Scope) -> Finding:
+    call = ast.unparse(node.func)
+    description = f"Pass `training={method.self_name}.training`."
+    fix = Fix(description)
+    last = max(
+        (*node.args, *(k.value for k in node.keywords)),
+        key=lambda part: (part.end_lineno, part.end_col_offset),
+    )
+    if method.self_name is not None and file.index.scope_of(node) is method:
+        place = file.replace(last, "")
+        text = f", training={method.self_name}.training"
+        edit = Edit(place.file, place.end_line, place.end_column, place.end_line, place.end_column, text)
+        fix = Fix(description, safe=True, edits=(edit,))
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        node,
+        f"`{call}` drops in evaluation too: its `training` is True unless it is passed",
+        why="eval() cannot switch it off, so predictions are noisy",
+        fix=fix,
+    )
+
+
+def _attention(file: File, node: ast.Call) -> Finding:
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        node,
+        "attention drops in evaluation too: `dropout_p` does not depend on `self.training`",
+        why="eval() cannot switch it off, so predictions are noisy",
+        fix=Fix("Pass `dropout_p=rate if self.training else 0.0`."),
+    )

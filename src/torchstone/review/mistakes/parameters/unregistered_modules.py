@@ -1,0 +1,222 @@
+"""Layers are kept in a plain list or dict, where the module does not see them.
+
+## What it does
+Reports an attribute of a `nn.Module` that is a Python list, tuple or dict of layers made there, and that
+nothing turns into `nn.ModuleList`, `nn.ModuleDict` or `nn.Sequential`.
+
+## Why is this bad?
+`parameters()` does not give them, so the optimizer never trains them; `to(device)`, `eval()`,
+`state_dict()` leave them out. Nothing fails until a checkpoint is loaded.
+
+## References
+- [ModuleList](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.knowledge import words
+from torchstone.review.syntax.scopes import Store
+from torchstone.review.syntax.values import Class, Value
+
+CODE = "TS501"
+NAME = "unregistered-modules"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = [nn.Linear(4, 4) for _ in range(3)]  # TS501
+
+            def forward(self, x):
+                for layer in self.layers:
+                    x = layer(x)
+                return x
+        """,
+        fixed="""
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+            def forward(self, x):
+                for layer in self.layers:
+                    x = layer(x)
+                return x
+        """,
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self, teacher):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+            self.teacher = [teacher]
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    assert len(list(Net(nn.Linear(4, 4)).parameters())) == 6
+    """,
+)
+
+_WITHOUT_PARAMETERS = words(
+    "ReLU ReLU6 LeakyReLU ELU SELU GELU SiLU Sigmoid Tanh Softmax LogSoftmax Softplus Dropout "
+    "Dropout1d Dropout2d Dropout3d Flatten Unflatten Identity MaxPool1d MaxPool2d MaxPool3d "
+    "AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d Upsample "
+    "ZeroPad2d ReflectionPad2d PixelShuffle Hardtanh Mish Hardswish"
+)
+_REGISTERING = {"add_module", "register_module", "setattr", "__setattr__"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at the attributes of each module."""
+    for cls in file.classes:
+        if not cls.is_module or _takes_care(file, cls):
+            continue
+        for name, stores in file.index.stores[cls.scope].items():
+            if len(stores) == 1 and not stores[0].path and stores[0].value is not None:
+                layer = _unregistered(file, cls, stores[0])
+                if layer is not None and _is_plain(file, cls, name):
+                    yield _finding(file, cls, stores[0], layer)
+
+
+def _takes_care(file: File, cls: Class) -> bool:
+    """Whether a class registers by hand, or gives its parameters itself."""
+    own = {"parameters", "named_parameters", "__setattr__", "to", "cuda"}
+    if any(method.name in own for method in cls.methods()):
+        return True
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in _REGISTERING:
+                return True
+    return False
+
+
+def _unregistered(file: File, cls: Class, store: Store) -> ast.Call | None:
+    """The layer with parameters that a container holds and that was made for it."""
+    container = store.value
+    layers: list[ast.expr] = []
+    if isinstance(container, ast.List | ast.Tuple):
+        layers = list(container.elts)
+    elif isinstance(container, ast.ListComp):
+        layers = [container.elt]
+    elif isinstance(container, ast.Dict):
+        layers = list(container.values)
+    elif isinstance(container, ast.DictComp):
+        layers = [container.value]
+    else:
+        return None
+    layers += _appended(file, cls, store.name)
+    for layer in layers:
+        if isinstance(layer, ast.Call) and _has_parameters(file.value(layer), layer):
+            return layer
+    return None
+
+
+def _appended(file: File, cls: Class, name: str) -> list[ast.expr]:
+    """What is put into `self.name` afterwards."""
+    found: list[ast.expr] = []
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in ("append", "insert") and _is_self(node.func.value, name) and node.args:
+                found.append(node.args[-1])
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            if _is_self(node.targets[0].value, name):
+                found.append(node.value)
+    return found
+
+
+def _has_parameters(value: Value | None, node: ast.Call) -> bool:
+    """Whether a call makes a layer with parameters, and is not an output of one."""
+    if value is None or value.kind != "module" or value.call is not node:
+        return False
+    if value.cls is not None:
+        return bool(value.cls.file.index.stores[value.cls.scope])
+    name = (value.name or "").rsplit(".", 1)[-1]
+    return name not in _WITHOUT_PARAMETERS and name not in ("Sequential", "ModuleList", "ModuleDict")
+
+
+def _is_self(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.value, ast.Name)
+
+
+def _is_plain(file: File, cls: Class, name: str) -> bool:
+    """Whether nothing hands the container to something that may register what is in it."""
+    used = False
+    for node in file.index.nodes[ast.Attribute]:
+        if not isinstance(node, ast.Attribute) or node.attr != name or not isinstance(node.ctx, ast.Load):
+            continue
+        parent = file.index.parents[node]
+        if isinstance(parent, ast.Starred):
+            parent = file.index.parents[parent]
+        if isinstance(parent, ast.Call) and node is not parent.func:
+            called = parent.func.id if isinstance(parent.func, ast.Name) else ""
+            if called not in ("len", "zip", "enumerate", "reversed", "range", "print", "list"):
+                return False
+        if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            return False  # another object reaches in, perhaps for its parameters
+        for above in file.index.ancestors(node):
+            if isinstance(above, ast.For) and ".parameters()" in ast.unparse(above):
+                return False
+            if isinstance(above, ast.FunctionDef):
+                break
+        used = True
+    return used
+
+
+def _finding(file: File, cls: Class, store: Store, layer: ast.Call) -> Finding:
+    assert store.value is not None  # noqa: S101 (asked before)
+    is_dict = isinstance(store.value, ast.Dict | ast.DictComp)
+    plain = "dict" if is_dict else "list"
+    kind = "ModuleDict" if is_dict else "ModuleList"
+    fix = Fix(f"Use `nn.{kind}`.")
+    module = _spelling(file, layer)
+    if module is not None and not is_dict:
+        text = f"{module}.{kind}({_text(file, store.value)})"
+        fix = Fix(fix.description, safe=True, edits=(file.replace(store.value, text),))
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        file.statement(store.node),
+        f"the layers in `self.{store.name}` of `{cls.name}` are in a plain {plain}: the module does not see them",
+        why="parameters(), to(), eval() and state_dict() leave them out, so they are not trained",
+        fix=fix,
+        related=(file.related(layer, "this layer"),) if layer.lineno != store.node.lineno else (),
+    )
+
+
+def _spelling(file: File, layer: ast.Call) -> str | None:
+    """How this file writes `torch.nn`."""
+    if isinstance(layer.func, ast.Attribute) and file.name(layer.func.value) == "torch.nn":
+        return ast.unparse(layer.func.value)
+    for name in ("nn", "torch.nn"):
+        if file.name(ast.parse(name, mode="eval").body) == "torch.nn":
+            return name
+    return None
+
+
+def _text(file: File, node: ast.expr) -> str:
+    """The source of an expression as it stands."""
+    text = ast.get_source_segment(file.source.text, node) or ast.unparse(node)
+    return text if isinstance(node, ast.List | ast.ListComp) else f"[{text.strip('()')}]"
