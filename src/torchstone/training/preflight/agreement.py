@@ -71,7 +71,8 @@ def _check_labels(call: Call, task: Task | None, labels: Tensor | None) -> list[
         found = [
             mistake(
                 "TS316",
-                f"The model gives {classes} outputs for {len(task.classes)} classes: outputs {shape(outputs)}.",
+                f"The model gives {classes} outputs for {len(task.classes)} classes: outputs "
+                f"{shape(outputs)}.",
                 "Each output is the score of one class.",
                 f"Give the last layer {len(task.classes)} outputs.",
             )
@@ -125,7 +126,8 @@ def _range(call: Call, classes: int, labels: Tensor) -> list[Finding]:
     return [
         mistake(
             "TS308",
-            f"{call.name} got {wrong} of {kept.numel()} labels that are no class of the model: labels from {low} to "
+            f"{call.name} got {wrong} of {kept.numel()} labels that are no class of the model: labels "
+            f"from {low} to "
             f"{high}, outputs {shape(call.outputs)} for {classes} {'class' if classes == 1 else 'classes'}.",
             "A label is the place of its class among the outputs.",
             fix,
@@ -197,7 +199,8 @@ def _broadcast(call: Call) -> Finding:
     name = "The loss" if call.name == "difference" else call.name
     return mistake(
         "TS306",
-        f"{name} compares every output with every target, not each with its own: outputs {shape(call.outputs)}, "
+        f"{name} compares every output with every target, not each with its own: outputs "
+        f"{shape(call.outputs)}, "
         f"targets {shape(call.targets)}.",
         "Broadcasting makes a table of all pairs of the two; what is learned is the mean of all targets.",
         _same_shape(call.outputs, call.targets),
@@ -211,7 +214,8 @@ def _other_shape(call: Call) -> Finding:
     same_count = outputs.numel() == targets.numel() and outputs.ndim != targets.ndim
     return mistake(
         "TS306" if same_count else "TS316",
-        f"{call.name} wants targets of the outputs' shape: outputs {shape(outputs)}, targets {shape(targets)}.",
+        f"{call.name} wants targets of the outputs' shape: outputs {shape(outputs)}, targets "
+        f"{shape(targets)}.",
         "Each output is compared with its own target.",
         _same_shape(outputs, targets)
         if same_count
@@ -253,7 +257,8 @@ def _check_scale(call: Call) -> list[Finding]:
 def _squashed(code: str, call: Call, function: str) -> Finding:
     return mistake(
         code,
-        f"The model ends with a {function}, and {call.name} applies one itself: outputs {shape(call.outputs)} from "
+        f"The model ends with a {function}, and {call.name} applies one itself: outputs "
+        f"{shape(call.outputs)} from "
         f"{call.outputs.min():.3g} to {call.outputs.max():.3g}.",
         "Applied twice it keeps the loss far from zero and the gradients small.",
         f"Let the model end with its last layer, without the {function}; apply it when you predict.",
@@ -262,14 +267,14 @@ def _squashed(code: str, call: Call, function: str) -> Finding:
 
 def _check_probabilities(call: Call, made_by: str) -> list[Finding]:
     outputs = call.outputs
-    low, high = float(outputs.min()), float(outputs.max())
+    low, high = float(outputs.detach().min()), float(outputs.detach().max())
     if low >= 0 and high <= 1 and not (made_by.startswith("Clamp") and _clamps_scores(outputs.grad_fn)):
         return []
     return [
         mistake(
             "TS303",
-            f"BCELoss takes probabilities and got raw scores: outputs {shape(outputs)} from {low:.3g} to {high:.3g}"
-            + (" behind a clamp." if made_by.startswith("Clamp") else "."),
+            f"BCELoss takes probabilities and got raw scores: outputs {shape(outputs)} from {low:.3g} "
+            f"to {high:.3g}" + (" behind a clamp." if made_by.startswith("Clamp") else "."),
             "A probability is between 0 and 1, and the gradient behind a clamp is zero.",
             "Use nn.BCEWithLogitsLoss, which takes raw scores.",
         )
@@ -281,7 +286,8 @@ def _no_log_probabilities(call: Call) -> Finding:
     probabilities = bool((call.outputs >= 0).all()) and _near_one(sums, 1e-3)
     return mistake(
         "TS304",
-        f"NLLLoss takes log-probabilities and got {'probabilities' if probabilities else 'raw scores'}: outputs "
+        f"NLLLoss takes log-probabilities and got {'probabilities' if probabilities else 'raw scores'}: "
+        f"outputs "
         f"{shape(call.outputs)}.",
         "It only picks the output of the right class, so that anything else has no lower end.",
         "Let the model end with log_softmax instead of softmax, or use CrossEntropyLoss without either."

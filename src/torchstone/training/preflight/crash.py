@@ -19,7 +19,8 @@ _DEVICE = re.compile(
     r"same device|expected device|Input type \(torch\.cuda|weight type \(torch\.cuda|is on cpu"
 )
 _DTYPE = re.compile(
-    r"same dtype|should be the same|scalar type|share same datatype|not implemented for '|does not match weight"
+    r"same dtype|should be the same|scalar type|share same datatype|not implemented for '|does not "
+    r"match weight"
     r" dtype|Found dtype|target dtype|can't be cast|with two bool tensors|floating point type for target"
 )
 _SHAPE = re.compile(
@@ -162,14 +163,17 @@ def _shape_fix(part: nn.Module, first: Tensor | None) -> str:
             return "The channels come last here and must come second: inputs.movedim(-1, 1)."
         if len(sizes) == axes + 2 and sizes[1] != wanted:
             kind, kernel = type(part).__name__, part.kernel_size[0]
-            return f"Make it nn.{kind}({sizes[1]}, {part.out_channels}, {kernel}), or change what comes before it."
+            return (
+                f"Make it nn.{kind}({sizes[1]}, {part.out_channels}, {kernel}), or change what comes "
+                f"before it."
+            )
         return "Use a smaller kernel, more padding or fewer poolings before it, or larger inputs."
     if isinstance(part, nn.modules.batchnorm._BatchNorm) and len(sizes) > 1:
         return f"Make it {type(part).__name__}({sizes[1]}), of the kind for {len(sizes)}-dimensional inputs."
     if isinstance(part, _RECURRENT) and sizes:
         return f"Make its input_size {sizes[-1]}, or change what comes before it."
     if isinstance(part, nn.Embedding):
-        return f"Its indices must be at least 0 and below {part.num_embeddings}: make it larger, or mend the inputs."
+        return f"Its indices must be from 0 to {part.num_embeddings - 1}: make it larger, or mend the inputs."
     return "Make the shapes agree: print them in forward, just before this place."
 
 

@@ -81,7 +81,7 @@ def _check_loss(
         return [
             mistake(
                 "TS601",
-                f"{_name(objective.loss)} gives {float(loss.detach()):g} for finite outputs.",
+                f"{_name(objective.loss)} gives {float(loss.detach()):g}.",
                 "A loss that is not finite ends the training at its first step.",
                 "Look for a NaN among targets and weights, and for log(0) or a division by 0 in the loss.",
             )
