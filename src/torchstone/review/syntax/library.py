@@ -82,11 +82,11 @@ def kind_of_bases(bases: list[str], cls: Class) -> Kind:
 
 def call_result(frame: Frame, node: ast.Call, name: str, keys: frozenset[Key]) -> Value | None:
     """What calling a library's class or function gives."""
+    if name in MODULE_WRAPPERS and node.args:
+        return frame.value(node.args[0])
     kind = _made_by(name)
     if kind is not None:
         return Value(kind, keys, name=name, call=node, frame=frame)
-    if name in MODULE_WRAPPERS and node.args:
-        return frame.value(node.args[0])
     if name == "copy.deepcopy" and node.args:
         value = frame.value(node.args[0])
         return replace(value, keys=keys) if value is not None else None

@@ -128,9 +128,10 @@ def _kept(file: File, loop: ast.AST, loss: ast.Name) -> Iterator[tuple[ast.Name,
             value, name = node.value.args[0], function.value.id
         else:
             continue
-        if isinstance(value, ast.Name) and value.id == loss.id and file.index.scope_of(value) is scope:
-            if reaching.of(value) == reaching.of(loss):
-                yield value, name, node
+        if not isinstance(value, ast.Name) or value.id != loss.id or file.index.scope_of(value) is not scope:
+            continue
+        if reaching.of(value) == reaching.of(loss):
+            yield value, name, node
 
 
 def _from_outside(scope: Scope, name: str, loop: ast.AST) -> bool:
@@ -154,7 +155,8 @@ def _goes_back(file: File, scope: Scope, name: str) -> bool:
                 tainted |= {p.id for t in targets for p in ast.walk(t) if isinstance(p, ast.Name)}
         if len(tainted) == before:
             break
-    for call in file.index.calls_by_name.get("backward", []) + file.index.calls_by_name.get("grad", []):
+    calls = [*file.index.calls_by_name.get("backward", ()), *file.index.calls_by_name.get("grad", ())]
+    for call in (call for call in calls if scope.node in file.index.ancestors(call)):
         if {part.id for part in ast.walk(call) if isinstance(part, ast.Name)} & tainted:
             return True
     return False

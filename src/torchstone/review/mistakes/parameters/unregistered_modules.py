@@ -140,9 +140,8 @@ def _appended(file: File, cls: Class, name: str) -> list[ast.expr]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in ("append", "insert") and _is_self(node.func.value, name) and node.args:
                 found.append(node.args[-1])
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-            if _is_self(node.targets[0].value, name):
-                found.append(node.value)
+        elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Subscript):
+            found += [node.value] if _is_self(target.value, name) else []
     return found
 
 
@@ -199,7 +198,7 @@ def _finding(file: File, cls: Class, store: Store, layer: ast.Call) -> Finding:
         NAME,
         SEVERITY,
         file.statement(store.node),
-        f"the layers in `self.{store.name}` of `{cls.name}` are in a plain {plain}: the module does not see them",
+        f"the layers in `self.{store.name}` of `{cls.name}` are in a plain {plain}, which it does not see",
         why="parameters(), to(), eval() and state_dict() leave them out, so they are not trained",
         fix=fix,
         related=(file.related(layer, "this layer"),) if layer.lineno != store.node.lineno else (),
