@@ -45,7 +45,10 @@ def recipe(task: Task, rows: int) -> dict[str, Any]:
     """
     rate = 1.5e-3 * (max(rows, 1000) / 1000) ** (1 / 3)
     if task.kind == "regression":
-        chosen: dict[str, Any] = {"lr": round(min(2.5 * rate, 1e-2), 5), "epochs": 24 if rows < 30_000 else 16}
+        chosen: dict[str, Any] = {
+            "lr": round(min(2.5 * rate, 1e-2), 5),
+            "epochs": 24 if rows < 30_000 else 16,
+        }
     else:
         chosen = {"lr": round(min(rate, 4e-3), 5), "epochs": 20 if rows < _SMALL else 12}
     if rows < _SMALL:
