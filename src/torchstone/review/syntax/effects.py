@@ -16,7 +16,7 @@ from torchstone.review.syntax.knowledge import (
     PURE_OPTIMIZER_METHODS,
     SAME_MODULE_METHODS,
 )
-from torchstone.review.syntax.scopes import LoopNode, Scope
+from torchstone.review.syntax.scopes import LoopNode, Scope, children
 from torchstone.review.syntax.values import Class, Value
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class _Builder:
             paths = [self._body(frame, case.body) for case in node.cases]
             block.parts.append(Branch(node, [*paths, Block()]))
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 if isinstance(child, ast.expr):
                     block.parts.extend(self._expression(frame, child))
             block.parts.extend(_assigned(frame, node))
@@ -294,7 +294,7 @@ class _Builder:
                 continue
             if isinstance(node, ast.Call):
                 stack.append((node, True))
-            stack.extend((child, False) for child in reversed(list(ast.iter_child_nodes(node))))
+            stack.extend((child, False) for child in reversed(children(node)))
         return parts
 
     def _call(self, frame: Frame, node: ast.Call) -> list[Part]:

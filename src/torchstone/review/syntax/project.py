@@ -23,6 +23,8 @@ class Project:
     def __init__(self) -> None:
         self._files: dict[str, File | None] = {}
         self._folders: dict[str, dict[str, str]] = {}
+        self._around: dict[str, list[str]] = {}
+        self._located: dict[tuple[str, str, int], str | None] = {}
         self._left = _CALLS
 
     def start(self) -> None:
@@ -36,9 +38,9 @@ class Project:
 
     def find(self, file: File, module: str, level: int) -> File | None:
         """The file that `file` imports as `module`, None when there is none."""
-        path = locate(file.source.path, module, level)
+        path = self.locate(file.source.path, module, level)
         if path is None:
-            file.used |= _places(file.source.path, module, level)
+            file.used |= self._places(file.source.path, module, level)
             return None
         file.used.add(path)
         return self._load(path)
@@ -48,7 +50,7 @@ class Project:
         first = module.split(".")[0]
         return any(
             os.path.isdir(os.path.join(folder, first)) or os.path.isfile(os.path.join(folder, f"{first}.py"))
-            for folder in _around(file.source.path)
+            for folder in self._folders_around(file.source.path)
         )
 
     def importers(self, file: File) -> list[File]:
@@ -65,7 +67,7 @@ class Project:
         for path, text in texts.items():
             if path != own and stem in text and "import" in text:
                 other = self._load(path)
-                if other is not None and _imports(other, own):
+                if other is not None and _imports(self, other, own):
                     file.used.add(path)
                     found.append(other)
         return found
@@ -86,6 +88,35 @@ class Project:
             self._folders[folder] = texts
         return self._folders[folder]
 
+    def locate(self, path: str, module: str, level: int) -> str | None:
+        """The path of a module as a file at `path` imports it."""
+        key = (os.path.dirname(path), module, level)
+        if key not in self._located:
+            self._located[key] = self._locate(path, module, level)
+        return self._located[key]
+
+    def _locate(self, path: str, module: str, level: int) -> str | None:
+        parts = module.split(".") if module else []
+        if level:
+            folder = os.path.dirname(os.path.abspath(path))
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            return _module_file(folder, parts)
+        found = (_module_file(folder, parts) for folder in self._folders_around(path))
+        return next((each for each in found if each is not None), None)
+
+    def _places(self, path: str, module: str, level: int) -> set[str]:
+        """Where a module that is not there would be; its coming changes what is known."""
+        folders = [os.path.dirname(os.path.abspath(path))] if level else self._folders_around(path)
+        first = module.split(".")[0]
+        return {os.path.join(folder, name) for folder in folders for name in (first, f"{first}.py") if first}
+
+    def _folders_around(self, path: str) -> list[str]:
+        folder = os.path.dirname(path)
+        if folder not in self._around:
+            self._around[folder] = _around(path)
+        return self._around[folder]
+
     def _load(self, path: str) -> File | None:
         if path not in self._files:
             self._files[path] = None
@@ -97,28 +128,6 @@ class Project:
                 sources = parse(text, path).sources
                 self._files[path] = File(sources[0], self) if sources else None
         return self._files[path]
-
-
-def locate(path: str, module: str, level: int) -> str | None:
-    """The path of a module as a file at `path` imports it."""
-    parts = module.split(".") if module else []
-    if level:
-        folder = os.path.dirname(os.path.abspath(path))
-        for _ in range(level - 1):
-            folder = os.path.dirname(folder)
-        return _module_file(folder, parts)
-    for folder in _around(path):
-        found = _module_file(folder, parts)
-        if found is not None:
-            return found
-    return None
-
-
-def _places(path: str, module: str, level: int) -> set[str]:
-    """Where a module that is not there would be; its coming changes what is known."""
-    folders = [os.path.dirname(os.path.abspath(path))] if level else _around(path)
-    first = module.split(".")[0]
-    return {os.path.join(folder, name) for folder in folders for name in (first, f"{first}.py") if first}
 
 
 def _text(path: str) -> str | None:
@@ -152,7 +161,7 @@ def _module_file(folder: str, parts: list[str]) -> str | None:
     return None
 
 
-def _imports(other: File, own: str) -> bool:
+def _imports(project: Project, other: File, own: str) -> bool:
     """Whether `other` imports the file at `own`."""
     for node in (*other.index.nodes[ast.ImportFrom], *other.index.nodes[ast.Import]):
         if isinstance(node, ast.ImportFrom):
@@ -163,6 +172,6 @@ def _imports(other: File, own: str) -> bool:
             names, level = [alias.name for alias in node.names], 0
         else:
             continue
-        if any(locate(other.source.path, name, level) == own for name in names if name or level):
+        if any(project.locate(other.source.path, name, level) == own for name in names if name or level):
             return True
     return False

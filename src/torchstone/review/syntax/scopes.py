@@ -15,6 +15,45 @@ BindingKind = Literal[
     "assign", "augment", "import", "function", "class", "parameter", "for", "with", "other", "delete"
 ]
 
+_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The children of a node in order, without the leaves that say nothing (`Load`, `Add` ...)."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += [part for part in value if isinstance(part, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
+            found.append(value)
+    return found
+
+
+_NOTHING: frozenset[int] = frozenset()
+_SCOPES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_BINDING = {
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.NamedExpr,
+    ast.For,
+    ast.AsyncFor,
+    ast.comprehension,
+    ast.With,
+    ast.AsyncWith,
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.arg,
+    ast.ExceptHandler,
+    ast.MatchAs,
+    ast.MatchStar,
+    ast.Delete,
+    ast.Call,
+}
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -143,22 +182,24 @@ class Index:
         pending: list[tuple[ast.AST, Scope]] = []
         while stack:
             node, scope = stack.pop()
+            kind_of = type(node)
             self._owner[node] = scope
-            self.nodes[type(node)].append(node)
-            pending.append((node, scope))
+            self.nodes[kind_of].append(node)
+            if kind_of in _BINDING:
+                pending.append((node, scope))
             if isinstance(node, ast.Global | ast.Nonlocal):
                 outward.append((node, scope))
-            elif isinstance(node, ast.Return):
-                scope.returns.append(node)
-            elif isinstance(node, ast.Yield | ast.YieldFrom):
+            elif kind_of is ast.Return:
+                scope.returns.append(node)  # type: ignore[arg-type]
+            elif kind_of in (ast.Yield, ast.YieldFrom):
                 scope.is_generator = True
-            inner = scope
-            if isinstance(node, ast.ClassDef | FunctionNode):
+            inner, outside = scope, _NOTHING
+            if isinstance(node, _SCOPES):
                 inner = self.scopes[node] = Scope(node, scope)
-            outside = _evaluated_outside(node)
-            for child in reversed([*ast.iter_child_nodes(node)]):
+                outside = _evaluated_outside(node)
+            for child in reversed(children(node)):
                 self.parents[child] = node
-                stack.append((child, scope if id(child) in outside else inner))
+                stack.append((child, scope if outside and id(child) in outside else inner))
         for statement, scope in outward:
             kind: Literal["global", "nonlocal"] = (
                 "global" if isinstance(statement, ast.Global) else "nonlocal"
@@ -255,15 +296,15 @@ class Index:
         scope.bindings.setdefault(name, []).append(binding)
 
 
-def _evaluated_outside(node: ast.AST) -> set[int]:
+def _evaluated_outside(node: ast.AST) -> frozenset[int]:
     """Children of a class or function that belong to the scope around it: decorators, bases."""
     if isinstance(node, ast.ClassDef):
         parts: list[ast.AST] = [*node.decorator_list, *node.bases, *node.keywords]
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         parts = [*node.decorator_list, *([node.returns] if node.returns else [])]
     else:
-        return set()
-    return {id(part) for part in parts}
+        return _NOTHING
+    return frozenset(id(part) for part in parts)
 
 
 Environment: TypeAlias = dict[str, tuple[Binding, ...]]
@@ -325,7 +366,7 @@ class Reaching:
                     self._expression(default, env)
             self._define(node, env)
             return env
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self._expression(child, env)
         if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
             if isinstance(node, ast.Continue | ast.Break) and self._exits:
@@ -409,7 +450,7 @@ class Reaching:
                 self._expression(node.value, env)
                 self._define(node, env)
             else:
-                stack.extend(ast.iter_child_nodes(node))
+                stack.extend(children(node))
 
     def _define(self, node: ast.AST, env: Environment) -> None:
         for binding in self._by_node.get(node, ()):

@@ -1,8 +1,8 @@
 """The code uses what torch or torchvision has removed.
 
 ## What it does
-Reports calls and imports of names that current releases no longer have, or that only raise an error, and names the
-replacement.
+Reports calls and imports of names that current releases no longer have, or that only raise an error, and
+names the replacement.
 
 ## Why is this bad?
 The line stops with an error as soon as it runs under a current release.
@@ -115,9 +115,9 @@ def check(file: File) -> Iterator[Finding]:
             continue
         if not _may_be_removed(attribute.attr):
             continue
-        name = file.name(attribute)
-        if name in REMOVED and not _guarded(file, attribute):
-            yield _finding(file, attribute, name)
+        used = file.name(attribute)
+        if used in REMOVED and not _guarded(file, attribute):
+            yield _finding(file, attribute, used)
 
 
 _LAST = {name.rsplit(".", 1)[-1] for name in REMOVED}
