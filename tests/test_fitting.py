@@ -58,7 +58,7 @@ def test_net_is_the_same_plain_module_afterwards() -> None:
     assert set(vars(net)) == attributes
     assert list(net.state_dict()) == keys
     for part in net.modules():
-        assert not (part._forward_hooks or part._forward_pre_hooks or part._backward_hooks)
+        assert [*part._forward_hooks, *part._forward_pre_hooks, *part._backward_hooks] == []
     assert net.training
     assert not net.layers[1].training
     frozen = [name for name, parameter in net.named_parameters() if not parameter.requires_grad]
