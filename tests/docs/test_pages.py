@@ -64,8 +64,11 @@ def fits(expected: str, actual: str) -> bool:
     return re.fullmatch(pattern, actual, re.DOTALL) is not None
 
 
-def run_shell(text: str, folder: Path) -> str:
-    """Runs a script in `folder` with this environment's programs first; gives its stdout."""
+def run_shell(text: str, folder: Path, status: int = 0) -> str:
+    """Runs a script in `folder` with this environment's programs first; gives its stdout.
+
+    It must end with `status`.
+    """
     programs = str(Path(sys.executable).parent)
     environment = {
         **os.environ,
@@ -83,15 +86,19 @@ def run_shell(text: str, folder: Path) -> str:
         check=False,
         timeout=TIME_LIMIT,
     )
-    assert result.returncode == 0, f"status {result.returncode}\n{result.stdout}\n{result.stderr}"
+    assert result.returncode == status, f"status {result.returncode}\n{result.stdout}\n{result.stderr}"
     return result.stdout
 
 
 def run_console(text: str, folder: Path) -> None:
-    """Runs the commands after `$ ` and compares what each prints with the lines below it."""
+    """Runs the commands after `$ ` and compares what each prints with the lines below it.
+
+    A comment `# status 1` at a command's end says that it ends with this status.
+    """
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        printed = run_shell(command, folder)
+        status = re.search(r"# status (\d+)$", command)
+        printed = run_shell(command, folder, int(status[1]) if status else 0)
         assert not expected.strip() or fits(expected, printed), f"{command}\nprinted\n{printed}"
 
 
@@ -268,6 +275,7 @@ def test_the_current_folder_is_never_removed(monkeypatch: pytest.MonkeyPatch) ->
         "shell\nexit 3",
         "shell\nfalse | true",
         "console\n$ echo one\ntwo",
+        "console\n$ true # status 1",
         "output\nwithout a program",
         "bash\ntrue",
         "\nno language",
