@@ -10,7 +10,7 @@ INDEX := $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(INDEX)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
 
-.PHONY: help quickstart test test-all lint format clean
+.PHONY: help quickstart test test-all lint format pages clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev ## style, types and layers
 format: $(VENV)/.dev ## write the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+pages: $(VENV)/.dev ## write the pages of the mistakes anew from their files
+	$(BIN)/python -m torchstone.review.pages docs/mistakes
 
 clean: ## remove what tests and tools leave behind, but not the virtual environment
 	rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

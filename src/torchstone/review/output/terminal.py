@@ -203,9 +203,10 @@ class _Page:
         before = columns(text[: column - 1])
         if len(shown) <= self._room():
             return shown, before
-        start = max(0, min(before - self._room() // 3, len(shown) - self._room()))
-        lead = "…" if start else ""
-        return lead + shown[start : start + self._room() - 2] + "…", before - start + len(lead)
+        body = self._room() - 2
+        start = max(0, min(before - body // 3, len(shown) - body))
+        lead, tail = "…" if start else "", "…" if start + body < len(shown) else ""
+        return lead + shown[start : start + body] + tail, before - start + len(lead)
 
 
 def _described(finding: Finding) -> str:
