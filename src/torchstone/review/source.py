@@ -43,10 +43,11 @@ def check_text(
         for source in parsed.sources:
             if "torch" not in source.text:
                 continue
+            project.start()
             file = File(source, project)
             found = [finding for mistake in wanted if mistake.check for finding in mistake.check(file)]
             kept += _without_ignored(list(_unique(found)), source, wanted, unused_ignores)
-            used |= file.used
+            used |= project.dependencies(file)
     return FileResult(tuple(sorted(kept, key=_order)), parsed.errors, tuple(sorted(used)))
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 2_000_000
 _MOST_IMPORTERS = 60
+_MOST_FILES = 100
+"""How many other files are held in memory between two checks."""
 _CALLS = 30_000
 """How many calls are followed for one checked file; what lies beyond is unknown."""
 
@@ -28,8 +30,23 @@ class Project:
         self._left = _CALLS
 
     def start(self) -> None:
-        """A new file is checked: what may be followed is counted anew."""
+        """A new file is checked: what may be followed is counted anew, and memory is kept small."""
         self._left = _CALLS
+        if len(self._files) > _MOST_FILES:
+            self._files.clear()
+            self._folders.clear()
+
+    def dependencies(self, file: File) -> set[str]:
+        """The paths of all files that had a part in what is known about `file`."""
+        found: set[str] = set()
+        waiting = [file]
+        while waiting:
+            for path in waiting.pop().used - found:
+                found.add(path)
+                other = self._files.get(path)
+                if other is not None:
+                    waiting.append(other)
+        return found
 
     def spend(self) -> bool:
         """Whether one more call may be followed."""
