@@ -3,9 +3,9 @@
     python benchmarks/check_speed.py [FOLDER] [--repeat 5]
 
 FOLDER is a checkout of pytorch/examples (or any other code), for the rows about many files. Must hold: one
-file of 100 lines under 0.2 s, the folder cold under 2 s and warm under 0.3 s, a generated file of 20,000 lines
-under 5 s, memory under 300 MB. Other checkers that are installed (`torchfix`) are measured beside it. Ends
-with status 1 when a budget is broken.
+file of 100 lines under 0.2 s, the folder cold under 2 s and warm under 0.3 s, a generated file of 20,000
+lines under 5 s, memory under 300 MB. Other checkers that are installed (`torchfix`) are measured beside it.
+Ends with status 1 when a budget is broken.
 """
 
 from __future__ import annotations
