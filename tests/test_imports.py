@@ -38,7 +38,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert imported_by("from torchstone.cli import run; assert run(['--help']) == 0") == set()
 
 
-@pytest.mark.parametrize("command", ["check", "explain", "train", "evaluate", "predict", "resume", "runs", "models"])
+@pytest.mark.parametrize(
+    "command", ["check", "explain", "train", "evaluate", "predict", "resume", "runs", "models"]
+)
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert imported_by(f"from torchstone.cli import run; assert run([{command!r}, '--help']) == 0") == set()
 

@@ -234,14 +234,18 @@ def precious(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "end", ["", f"{FENCED}python\nraise OSError\n{FENCED}", f"{FENCED}shell\nfalse\n{FENCED}"]
 )
-def test_a_page_leaves_the_current_folder_untouched(precious: Path, end: str) -> None:
+def test_a_page_leaves_the_current_folder_untouched(
+    precious: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = contents(precious)
-    temporary = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    temporary = precious.parent / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with pytest.raises((OSError, AssertionError)) if end else contextlib.nullcontext():
         run_page(BUSY + end, "busy.md")
     assert Path.cwd() == precious
     assert contents(precious) == before
-    assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= temporary
+    assert list(temporary.iterdir()) == []
 
 
 def test_only_the_folder_of_a_page_is_removed(precious: Path) -> None:
