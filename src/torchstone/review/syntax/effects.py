@@ -1,14 +1,23 @@
-"""What code does to gradients, steps and modes: a tree of events with loops, branches and followed calls."""
+"""What code does to gradients, steps and modes, followed through the calls that it makes."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
+from torchstone.review.syntax.events import (
+    Block,
+    Branch,
+    Call,
+    Event,
+    Loop,
+    Part,
+    Seen,
+    Switch,
+    Switching,
+    scan,
+)
 from torchstone.review.syntax.knowledge import (
     GRAD_SWITCHES_OFF,
     GRAD_SWITCHES_ON,
@@ -16,6 +25,7 @@ from torchstone.review.syntax.knowledge import (
     PURE_OPTIMIZER_METHODS,
     SAME_MODULE_METHODS,
 )
+from torchstone.review.syntax.relevance import CLEARING, touches_training, worth_following
 from torchstone.review.syntax.scopes import LoopNode, Scope, children
 from torchstone.review.syntax.values import Class, Value
 
@@ -23,35 +33,6 @@ if TYPE_CHECKING:
     from torchstone.review.syntax.file import File
     from torchstone.review.syntax.frames import Frame
 
-EventKind = Literal[
-    "backward",  # the loss is the receiver or the first argument of `node`
-    "zero",  # target: the optimizer or module whose gradients are cleared; None: some gradients
-    "step",  # target: the optimizer
-    "scheduler",  # target: the scheduler that steps
-    "train",  # target: the module; None: unknown
-    "eval",
-    "mode",  # a mode that reading cannot tell
-    "forward",  # target: the module that is called
-    "gradient",  # gradients are computed or set by hand
-    "update",  # parameters are changed by hand
-    "opaque",  # a call that cannot be followed; `values` is what it is given
-]
-Switching = Literal["off", "on", "unknown"]
-
-_TRAINING_CALLS = {
-    "backward",
-    "step",
-    "zero_grad",
-    "train",
-    "eval",
-    "manual_backward",
-    "no_grad",
-    "inference_mode",
-    "set_grad_enabled",
-    "enable_grad",
-}
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_CLEARING = re.compile(r"(zero|reset|clear|clean).*grad|grad.*(zero|reset|clear)")
 _INTERESTING = {"optimizer", "module", "scaler", "instance", "function", "framework", "sequence"}
 _PASSIVE = {"scaler", "scheduler", "loader", "dataset", "tensor", "loss", "constant"}
 _HARMLESS_LIBRARIES = (
@@ -67,85 +48,6 @@ _HARMLESS_LIBRARIES = (
 )
 _HARMLESS_NAMES = frozenset({"torchsummary.summary", "torchinfo.summary", "copy.deepcopy", "random.seed"})
 _BUILTINS = frozenset(dir(builtins))
-
-
-@dataclass(eq=False)
-class Event:
-    """One thing that happens."""
-
-    kind: EventKind
-    node: ast.expr | ast.stmt
-    frame: Frame
-    target: Value | None = None
-    values: tuple[Value, ...] = ()
-
-
-@dataclass(eq=False)
-class Block:
-    """Parts in the order in which they run; `ends` when nothing after it in the same body runs."""
-
-    parts: list[Part] = field(default_factory=list)
-    ends: bool = False
-
-
-@dataclass(eq=False)
-class Call:
-    """A call that is followed."""
-
-    node: ast.Call
-    frame: Frame
-    body: Block
-    scope: Scope
-
-
-@dataclass(eq=False)
-class Loop:
-    """A loop."""
-
-    node: LoopNode
-    frame: Frame
-    body: Block
-
-
-@dataclass(eq=False)
-class Branch:
-    """Several ways of which one is gone; the last may be empty."""
-
-    node: ast.stmt
-    paths: list[Block]
-
-
-@dataclass(eq=False)
-class Switch:
-    """A body that runs with the recording of gradients off, on, or unknown."""
-
-    node: ast.AST
-    kind: Switching
-    body: Block
-
-
-Part: TypeAlias = Event | Call | Loop | Branch | Switch
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """An event and all that is around it, from the outside in."""
-
-    event: Event
-    loops: tuple[Loop, ...]
-    branches: tuple[tuple[Branch, int], ...]
-    calls: tuple[Call, ...]
-    recording: Switching
-    """Whether gradients are recorded: "on", "off" or "unknown"."""
-
-    def place(self, file: File) -> ast.expr | ast.stmt:
-        """The node in `file` that stands for the event: itself, or the call in `file` that leads to it."""
-        if self.event.frame.file is file:
-            return self.event.node
-        for call in reversed(self.calls):
-            if call.frame.file is file:
-                return call.node
-        return self.event.node
 
 
 def roots(file: File) -> list[tuple[Frame, Block]]:
@@ -179,32 +81,6 @@ def events(file: File) -> list[list[Seen]]:
         file.cache["events"] = found
     result: list[list[Seen]] = file.cache["events"]
     return result
-
-
-def scan(block: Block, recording: Switching = "on") -> Iterator[Seen]:
-    """All events of a block in order, each with what is around it."""
-    yield from _scan(block, (), (), (), recording)
-
-
-def _scan(
-    block: Block,
-    loops: tuple[Loop, ...],
-    branches: tuple[tuple[Branch, int], ...],
-    calls: tuple[Call, ...],
-    recording: Switching,
-) -> Iterator[Seen]:
-    for part in block.parts:
-        if isinstance(part, Event):
-            yield Seen(part, loops, branches, calls, recording)
-        elif isinstance(part, Loop):
-            yield from _scan(part.body, (*loops, part), branches, calls, recording)
-        elif isinstance(part, Call):
-            yield from _scan(part.body, loops, branches, (*calls, part), recording)
-        elif isinstance(part, Switch):
-            yield from _scan(part.body, loops, branches, calls, part.kind)
-        else:
-            for number, path in enumerate(part.paths):
-                yield from _scan(path, loops, (*branches, (part, number)), calls, recording)
 
 
 class _Builder:
@@ -315,7 +191,7 @@ class _Builder:
             special = self._method(frame, node, function)
             if special is not None:
                 return special
-        elif isinstance(function, ast.Name) and _CLEARING.search(function.id):
+        elif isinstance(function, ast.Name) and CLEARING.search(function.id):
             followed = self._follow(frame, node)
             return followed if followed is not None else [Event("zero", node, frame)]
         called = frame.value(function)
@@ -348,7 +224,7 @@ class _Builder:
             return self._own(frame, node) if own else [Event("backward", node, frame)]
         if method == "step":
             return self._step(frame, node, base, own)
-        if method == "zero_grad" or _CLEARING.search(method):
+        if method == "zero_grad" or CLEARING.search(method):
             followed = self._follow(frame, node) if own else None
             return followed if followed is not None else [Event("zero", node, frame, base)]
         if method in ("zero_", "fill_", "mul_", "detach_") and "grad" in ast.unparse(function.value):
@@ -408,7 +284,7 @@ class _Builder:
     def _follow(self, frame: Frame, node: ast.Call) -> list[Part] | None:
         """The events of the function that a call runs; None when it cannot be followed."""
         called = frame.value(node.func)
-        if called is not None and not _worth_following(frame, node, called):
+        if called is not None and not worth_following(frame, node, called):
             return []
         callee = frame.callee(node)
         if callee is None:
@@ -433,111 +309,6 @@ class _Builder:
 def _is_stored(cls: Class, name: str) -> bool:
     """Whether methods of a class assign `self.name`."""
     return any(name in part.file.index.stores[part.scope] for part in cls.lineage())
-
-
-_GIVEN = {"module", "optimizer", "loader", "scaler"}
-
-
-def _worth_following(frame: Frame, node: ast.Call, called: Value) -> bool:
-    """Whether a call may do anything that training is about: most calls make layers or compute."""
-    entered = _entered(called)
-    if entered is None or touches(*entered):
-        return True
-    if called.kind == "class":
-        return False
-    file, scope = entered
-    loops = any(file.index.scope_of(loop) is scope for kind in _LOOPS for loop in file.index.nodes[kind])
-    if not loops:
-        return False
-    if called.owner is not None and called.owner.kind == "instance":
-        return True
-    given = [*node.args, *(keyword.value for keyword in node.keywords)]
-    values = [frame.value(argument) for argument in given if not isinstance(argument, ast.Starred)]
-    return any(value is not None and value.kind in _GIVEN for value in values)
-
-
-def _entered(called: Value) -> tuple[File, Scope] | None:
-    """The function that calling a value runs."""
-    if called.kind == "function" and called.function is not None and called.frame is not None:
-        return called.frame.file, called.function
-    name = {"class": "__init__", "module": "forward"}.get(called.kind, "__call__")
-    found = called.cls.method(name) if called.cls is not None else None
-    return (found[0].file, found[1]) if found is not None else None
-
-
-def touches(file: File, scope: Scope) -> bool:
-    """Whether a function, or one that it calls, does something that belongs to a training loop."""
-    key = ("touches", scope)
-    if key not in file.cache:
-        file.cache[key] = False  # until it is known: recursion adds nothing
-        file.cache[key] = scope in _touching_scopes(file) or any(
-            _leads_to_training(file, call) for call in _calls_of(file).get(scope, ())
-        )
-    result: bool = file.cache[key]
-    return result
-
-
-def _leads_to_training(file: File, call: ast.Call) -> bool:
-    called = file.value(call.func)
-    if called is None or called.kind not in ("function", "class", "module", "instance"):
-        return False
-    if called.kind == "module" and called.cls is not None:
-        return touches_training(called.cls)
-    entered = _entered(called)
-    return entered is not None and touches(*entered)
-
-
-def _calls_of(file: File) -> dict[Scope, list[ast.Call]]:
-    """The calls in each function, those of the functions inside it included."""
-    if "calls" not in file.cache:
-        found: dict[Scope, list[ast.Call]] = {}
-        for call in file.index.calls():
-            for scope in _functions_around(file, call):
-                found.setdefault(scope, []).append(call)
-        file.cache["calls"] = found
-    result: dict[Scope, list[ast.Call]] = file.cache["calls"]
-    return result
-
-
-def _touching_scopes(file: File) -> set[Scope]:
-    """The functions and classes that themselves do something that belongs to a training loop."""
-    if "touching" not in file.cache:
-        found: set[Scope] = set()
-        calls = file.index.calls_by_name
-        nodes: list[ast.AST] = [
-            node
-            for name in calls
-            if name in _TRAINING_CALLS or _CLEARING.search(name)
-            for node in calls[name]
-        ]
-        nodes += [
-            node
-            for node in file.index.nodes[ast.Attribute]
-            if isinstance(node, ast.Attribute)
-            and node.attr in ("grad", "data", "training", "no_grad", "inference_mode", "enable_grad")
-            and (isinstance(node.ctx, ast.Store) or node.attr in ("grad", "no_grad", "inference_mode"))
-        ]
-        for node in nodes:
-            found.update(_scopes_around(file, node))
-        file.cache["touching"] = found
-    result: set[Scope] = file.cache["touching"]
-    return result
-
-
-def _functions_around(file: File, node: ast.AST) -> Iterator[Scope]:
-    return (scope for scope in _scopes_around(file, node) if scope.is_function)
-
-
-def _scopes_around(file: File, node: ast.AST) -> Iterator[Scope]:
-    scope: Scope | None = file.index.scope_of(node)
-    while scope is not None:
-        yield scope
-        scope = scope.parent
-
-
-def touches_training(cls: Class) -> bool:
-    """Whether a method of the class does something that belongs to a training loop."""
-    return any(part.scope in _touching_scopes(part.file) for part in cls.lineage())
 
 
 def _mode(frame: Frame, node: ast.Call, method: str, base: Value | None) -> Event:

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torchstone.review.syntax.effects import Block, Branch, Call, Event, Loop, Seen, Switch, Switching, roots
+from torchstone.review.syntax.effects import roots
+from torchstone.review.syntax.events import Block, Branch, Call, Event, Loop, Seen, Switch, Switching
 from torchstone.review.syntax.knowledge import MODE_LAYERS, TORCHVISION_WITH_MODE
 from torchstone.review.syntax.values import Class, Key, Value
 

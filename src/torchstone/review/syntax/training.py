@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from torchstone.review.syntax.effects import Loop, Seen
+from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.values import Key, Value
 
 _SUSPECT = ("zero", "grad", "reset", "step", "update", "optim", "backward")

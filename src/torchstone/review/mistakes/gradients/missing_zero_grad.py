@@ -20,7 +20,8 @@ from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
-from torchstone.review.syntax.effects import Loop, Seen, events
+from torchstone.review.syntax.effects import events
+from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import has, inside, made_inside, may_touch, runs_once, stepped
 

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
-from torchstone.review.syntax.effects import Seen, events
+from torchstone.review.syntax.effects import events
+from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import clears, may_touch, stepped
 
