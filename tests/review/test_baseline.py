@@ -16,7 +16,7 @@ def adopted(folder: Path, program: str) -> Path:
     (folder / "a.py").write_text(program)
     report = ts.check(".", write_baseline="known.json")
     assert report.findings == []
-    assert report.notes == ["1 findings written to known.json; --baseline lets them pass."]
+    assert report.notes == ["1 finding written to known.json; --baseline known.json lets them pass."]
     return folder
 
 
@@ -37,7 +37,7 @@ def test_what_is_gone_is_said(adopted: Path) -> None:
     (adopted / "a.py").write_text("import torch\n")
     report = ts.check(".", baseline="known.json")
     assert report.notes == [
-        "1 findings of known.json are gone; --write-baseline known.json brings it up to date."
+        "known.json: 1 finding of it is gone; --write-baseline known.json brings it up to date."
     ]
 
 

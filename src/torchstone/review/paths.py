@@ -124,6 +124,7 @@ class _Check:
         self.root = os.path.abspath(self.settings.root)
         self.changes = self._changes()
         self.baseline = self._baseline()
+        self.known: dict[str, int] = {}
         self.report = Report(fail_on=options.fail_on or self.settings.fail_on)
 
     def files(self, names: list[str]) -> Report:
@@ -232,7 +233,9 @@ class _Check:
         if self.changes is not None:
             findings = [finding for finding in findings if self.changes.has(finding)]
         if self.baseline is not None:
-            findings = self.baseline.unknown(path, findings, excerpts or self._excerpts)
+            new = self.baseline.unknown(path, findings, excerpts or self._excerpts)
+            self.known[path] = len(findings) - len(new)
+            findings = new
         return replace(result, findings=tuple(findings))
 
     def _mended_file(self, job: Job, result: FileResult) -> FileResult:
@@ -295,6 +298,7 @@ class _Check:
 
     def _finished(self) -> Report:
         report = self.report
+        report.known = sum(self.known.values())
         report.findings.sort(key=place_of)
         report.errors.sort(key=lambda error: (error.file, error.line or 0, error.message))
         if self.options.write_baseline is not None:
@@ -303,14 +307,13 @@ class _Check:
 
             path = self.options.write_baseline
             write(path, report.findings, Excerpts(report.texts))
-            report.notes.append(
-                f"{len(report.findings)} findings written to {path}; --baseline lets them pass."
-            )
-            report.findings = []
+            count = len(report.findings)
+            written = f"{count} finding{'' if count == 1 else 's'} written to {path}"
+            report.notes.append(f"{written}; --baseline {path} lets them pass.")
+            report.known, report.findings = len(report.findings), []
         elif self.baseline is not None and self.changes is None and self.baseline.gone:
             path = self.baseline.path
             gone = self.baseline.gone
-            report.notes.append(
-                f"{gone} findings of {path} are gone; --write-baseline {path} brings it up to date."
-            )
+            are = "1 finding of it is" if gone == 1 else f"{gone} findings of it are"
+            report.notes.append(f"{path}: {are} gone; --write-baseline {path} brings it up to date.")
         return report

@@ -60,6 +60,7 @@ class Report:
         errors: the files that could not be checked.
         notes: what a person should know about the check itself, such as an outdated baseline.
         fixed: how many findings were mended.
+        known: how many findings a baseline lets pass.
         changes: the files that fixes change, as `(file, old text, new text)`.
         texts: the text of what was not read from disk, by file.
         fail_on: the least severity of a finding that makes `failed` true.
@@ -70,6 +71,7 @@ class Report:
     errors: list[CheckError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     fixed: int = 0
+    known: int = 0
     changes: list[tuple[str, str, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     fail_on: Severity = "advice"

@@ -68,9 +68,12 @@ def summary(report: Report, *, colour: bool = False) -> str:
             for severity, count in counts.items()
         ]
         left = " left" if report.fixed else ""
-        lines.append(f"Found {_and(parts)}{left} {files}.{_offer(report)}")
+        lines.append(f"Found {_and(parts)}{left} {files}.{_offer(report)}{_known(report)}")
     elif report.files and not report.errors:
-        lines.append(f"{'Nothing is left' if report.fixed else 'No mistakes found'} {files}.")
+        new = "new " if report.known else ""
+        lines.append(
+            f"{'Nothing is left' if report.fixed else f'No {new}mistakes found'} {files}.{_known(report)}"
+        )
     elif not report.files and not report.errors:
         lines.append("There was no Python file, notebook or Markdown page to check.")
     if report.errors:
@@ -217,6 +220,10 @@ def _described(finding: Finding) -> str:
     if not is_mendable(finding, unsafe=True):
         return description
     return f"{description} ({'--fix' if fix.safe else '--unsafe-fixes'})"
+
+
+def _known(report: Report) -> str:
+    return f" The baseline knows {report.known}." if report.known else ""
 
 
 def _offer(report: Report) -> str:
