@@ -46,7 +46,7 @@ clean: ## remove what tests and tools leave behind, but not the virtual environm
 # A stamp stands for "installed"; it is older than what it was installed from when that changes.
 
 $(VENV)/.made:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with its venv module is needed."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with its venv module is needed." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

@@ -66,7 +66,10 @@ def measure(root: Path, model: str, seed: int) -> dict[str, float]:
 
 
 def markdown(results: dict[str, list[dict[str, float]]]) -> str:
-    rows = ["| model | accuracy | goal | log loss | epochs | seconds |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    rows = [
+        "| model | accuracy | goal | log loss | epochs | seconds |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
     for model, runs in results.items():
         mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
         deviation = float(np.std([run["accuracy"] for run in runs]))

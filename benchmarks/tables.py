@@ -70,9 +70,7 @@ TABLES = {
         "-1",
         {"task": "regression"},
     ),
-    "heart-disease": Table(
-        ("heart-disease/processed.cleveland.data",), "roc_auc", "column_14", frame=heart
-    ),
+    "heart-disease": Table(("heart-disease/processed.cleveland.data",), "roc_auc", "column_14", frame=heart),
     "pima-diabetes": Table(("pima-diabetes/pima-indians-diabetes.csv",), "roc_auc", "-1"),
     "german-credit": Table(("german-credit/german.csv",), "roc_auc", "-1"),
     "horse-colic": Table(
@@ -258,7 +256,9 @@ def markdown(results: dict[str, dict[str, list[dict[str, float]]]]) -> str:
         metric = TABLES[name].metric
         means, order = summary(measured, metric), ranks(measured, metric)
         cells = [cell(means[model], metric) for model in models]
-        cells = [f"**{text}**" if order[model] < 2 else text for model, text in zip(models, cells, strict=True)]
+        cells = [
+            f"**{text}**" if order[model] < 2 else text for model, text in zip(models, cells, strict=True)
+        ]
         seconds = float(np.mean([run["seconds"] for run in measured["torchstone"]]))
         rows.append(f"| {name} | {metric} | {' | '.join(cells)} | {seconds:.0f} |")
         for model in models:
@@ -276,7 +276,9 @@ def others(results: dict[str, dict[str, list[dict[str, float]]]], models: list[s
             if metric == TABLES[name].metric or metric not in measured["linear"][0]:
                 continue
             means = summary(measured, metric)
-            rows.append(f"| {name} | {metric} | {' | '.join(cell(means[model], metric) for model in models)} |")
+            rows.append(
+                f"| {name} | {metric} | {' | '.join(cell(means[model], metric) for model in models)} |"
+            )
     return rows
 
 

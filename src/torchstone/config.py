@@ -301,9 +301,7 @@ def from_toml(path: str | Path) -> TrainConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     if values.get("version", VERSION) != VERSION:
-        raise ConfigError(
-            f"{path} has version {values['version']}; this torchstone reads version {VERSION}."
-        )
+        raise ConfigError(f"{path} has version {values['version']}; this torchstone reads version {VERSION}.")
     return _validated(values, [], where=f"{path}: ")
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from torchstone.config import TrainConfig, from_toml
 from torchstone.data.batches import TensorBatches
+from torchstone.errors import TrainingError
 from torchstone.evaluation.restore import Restored
 from torchstone.flow import monitoring, planning
 from torchstone.flow.continuity import as_before, is_complete, keep_epochs, last_checkpoint
@@ -22,7 +23,7 @@ from torchstone.flow.measurement import evaluate, load
 from torchstone.flow.preparation import Prepared, own_samples, prepare, read
 from torchstone.flow.presentation import show_findings, show_plan, write_run_report
 from torchstone.flow.record import keep_request
-from torchstone.models.build import build_model
+from torchstone.models.build import build_model, running
 from torchstone.run import Run
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
@@ -182,7 +183,8 @@ def train_model(
             hyper_parameters=options.model_dump(exclude_none=True),
             quiet=quiet,
         )
-        history = execution.run(saved)
+        with running(config.model.model, "training", TrainingError):
+            history = execution.run(saved)
 
         # Evaluation on the validation rows, and the report; the test rows wait for `evaluate`.
         restored.manifest = directory.read_json(directory.manifest_path)

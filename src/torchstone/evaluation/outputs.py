@@ -13,6 +13,7 @@ from torchstone.data.batches import TensorBatches
 from torchstone.data.rows import Rows
 from torchstone.evaluation.restore import Restored
 from torchstone.inference import predict_outputs, probabilities
+from torchstone.models.build import running
 
 Array = npt.NDArray[Any]
 
@@ -32,12 +33,16 @@ def model_outputs(
 
     Returns:
         float64 (N, classes), (N, labels) or (N, targets), see `to_units`.
+
+    Raises:
+        ModelError: the user's own class failed; names its line.
     """
     chosen = np.arange(len(rows)) if indices is None else np.asarray(indices, dtype=np.int64)
     if not len(chosen):
         return np.zeros((0, restored.task.outputs))
     batches = TensorBatches(rows, None, torch.from_numpy(chosen), batch_size=_BATCH_SIZE, shuffle=False)
-    outputs = predict_outputs(restored.module, batches.epoch(0), device, samples=len(chosen))
+    with running(restored.config.model.model, "using"):
+        outputs = predict_outputs(restored.module, batches.epoch(0), device, samples=len(chosen))
     return to_units(restored, outputs)
 
 

@@ -160,7 +160,8 @@ def _to_file(frames: Iterator[pl.DataFrame], path: Path) -> int:
             f"{path} cannot be written: {error.strerror or error}.", hint="Give another place with -o FILE."
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        if aside.is_file():
+            aside.unlink()
     return count
 
 

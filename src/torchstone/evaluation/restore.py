@@ -65,33 +65,42 @@ def restore(path: str | Path, net: nn.Module | None = None, device: str = "cpu")
     """
     directory = RunDirectory.open(path)
     folder = Path(directory.path)
-    manifest = directory.read_json(directory.manifest_path)
-    stored = directory.preprocessing_path
-    if not stored.exists() or not manifest.get("task") or not manifest.get("model"):
+    manifest = directory.read_object(directory.manifest_path)
+    if manifest.get("kind") == "fit":
         raise RunError(
-            f"{folder} holds no preprocessing and no model that can be built again.",
-            hint=f"A run of ts.fit is loaded with its module: ts.load({str(folder)!r}, net=net). A run "
-            "that was stopped before its first step has nothing to load.",
+            f"{folder} was made from Python objects (ts.fit): its architecture is not on disk.",
+            hint=f"Give a module of the same architecture: ts.load({str(folder)!r}, net=net)",
         )
-    values = directory.read_json(stored)
-    task = Task.from_json(manifest["task"])
-    preprocessing = load_preprocessing(values["features"])
+    values = directory.read_object(directory.preprocessing_path)
+    try:
+        task = Task.from_json(manifest["task"])
+        model, output_kind = manifest["model"], manifest["output_kind"]
+        name, outputs, arguments = model["name"], model["outputs"], model["arguments"]
+        preprocessing = load_preprocessing(values["features"])
+        scaling = TargetScaling.from_json(values["target"]["scaling"])
+        reading = None if values.get("reading") is None else Reading.from_json(values["reading"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"{folder} is damaged: manifest.json and preprocessing.json do not say what they should "
+            f"({type(error).__name__}: {error}).",
+            hint="Bring back the files of the run, or train it again with: "
+            f"torchstone train --config {directory.config_path}",
+        ) from None
+    config = from_toml(directory.config_path)
     if net is None:
-        model = manifest["model"]
-        net = build_model(model["name"], task, preprocessing.spec, model["outputs"], model["arguments"])
+        net = build_model(name, task, preprocessing.spec, outputs, arguments)
     load_weights(net, directory.weights_path)
-    reading = values.get("reading")
     return Restored(
         module=net.to(device).eval(),
         task=task,
         spec=preprocessing.spec,
         preprocessing=preprocessing,
-        target_scaling=TargetScaling.from_json(values["target"]["scaling"]),
-        output_kind=manifest["output_kind"],
-        config=from_toml(directory.config_path),
+        target_scaling=scaling,
+        output_kind=output_kind,
+        config=config,
         manifest=manifest,
         path=folder,
-        reading=None if reading is None else Reading.from_json(reading),
+        reading=reading,
     )
 
 

@@ -19,6 +19,7 @@ from torchstone.training.callbacks import Callback
 from torchstone.training.callbacks.progress import Progress
 from torchstone.training.callbacks.tensorboard import TensorBoard
 from torchstone.training.objective import Objective
+from torchstone.training.saving import LastCheckpointError
 from torchstone.training.settings import Settings
 from torchstone.training.state import TrainState
 from torchstone.training.validation import Metrics
@@ -86,6 +87,8 @@ class Execution:
                 log=log,
             )
         except BaseException as error:
+            if isinstance(error, LastCheckpointError):
+                self._keep_weights_after(error)
             try:
                 self._note(_status(error), error=_words(error))
             except RunError as unwritable:  # a full disk must not hide why the training ended
@@ -108,6 +111,19 @@ class Execution:
         history = self.state.history
         chosen = self.state.best.epoch if self.settings.keep == "best" and self.state.best.epoch else 0
         return dict(history[chosen - 1]) if history else {}
+
+    def _keep_weights_after(self, error: LastCheckpointError) -> None:
+        """Writes the final weights where the larger checkpoint found no room, and says so in the error."""
+        if self.directory is None:
+            return
+        try:
+            write_tensors(self.directory.weights_path, self.state.module.state_dict())
+        except RunError:  # no room for these either; the error's own hint says what there is left to do
+            return
+        error.hint = (
+            f"The trained weights are in {self.directory.weights_path}. Make room, and let the run be "
+            f"measured with: torchstone resume {self.directory.path}"
+        )
 
     def _all_callbacks(self) -> list[Callback]:
         built_in: list[Callback] = [] if self.quiet else [Progress()]

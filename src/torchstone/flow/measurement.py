@@ -56,13 +56,13 @@ def read_evaluations(directory: RunDirectory) -> dict[str, Evaluation]:
     """The evaluations that a run holds, by split."""
     evaluations = {}
     for path in sorted(directory.evaluations_path.glob("*.json")):
-        values = directory.read_object(path)
+        mend = "Remove it and evaluate the run again."
         try:
-            evaluations[path.stem] = Evaluation.from_json(values)
+            evaluations[path.stem] = Evaluation.from_json(directory.read_object(path))
+        except RunError as error:
+            raise RunError(error.message, hint=mend) from None
         except (KeyError, TypeError, ValueError):
-            raise RunError(
-                f"{path} is damaged: it is not an evaluation.", hint="Remove it and evaluate the run again."
-            ) from None
+            raise RunError(f"{path} is damaged: it is not an evaluation.", hint=mend) from None
     return evaluations
 
 

@@ -138,8 +138,7 @@ def _as_before(
     if not same_rows or not same_content:
         what = "its rows or targets" if not same_rows else "the content of its files"
         raise RunError(
-            f"{samples.name} is not the data that {directory.path} was trained on any more: "
-            f"{what} changed.",
+            f"{samples.name} is not the data that {directory.path} was trained on any more: {what} changed.",
             hint="Bring back the run's data, train a new run, or measure this one on new rows with --data.",
         )
     findings = [Finding.from_json(values) for values in directory.read_json(directory.findings_path)]

@@ -8,13 +8,14 @@ import inspect
 import math
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from torchstone.errors import ModelError, did_you_mean
+from torchstone.errors import ModelError, TorchstoneError, did_you_mean
 from torchstone.task import InputSpec, Task
 
 _INPUTS = ("inputs", "in_features", "input_size", "input_dim", "n_features", "num_features", "in_dim")
@@ -86,6 +87,31 @@ def call(
             hint="Derive the class from torch.nn.Module.",
         )
     return module
+
+
+@contextmanager
+def running(name: str, doing: str, raised: type[TorchstoneError] = ModelError) -> Iterator[None]:
+    """Inside, an exception that came through the user's own file is told with the line, not with a traceback.
+
+    Other exceptions stay as they are: they are none of the user's.
+
+    Args:
+        name: `file.py:Class`; with the name of a built-in model nothing is changed.
+        doing: what the model was needed for, as in "while training".
+        raised: the class of the error.
+    """
+    try:
+        yield
+    except TorchstoneError:
+        raise
+    except Exception as error:  # whatever the user's own code raises is shown with its line
+        file = name.rpartition(":")[0]
+        path = Path(file).expanduser().resolve()
+        place = _place(path, error)
+        if not file or place == str(path):
+            raise
+        message = f"{place}: {type(error).__name__}: {error}\nwhile {doing} {name}."
+        raise raised(message) from error
 
 
 def _offered(task: Task, spec: InputSpec, outputs: int) -> dict[str, Any]:

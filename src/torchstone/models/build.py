@@ -23,7 +23,7 @@ from torch import nn
 
 from torchstone import models
 from torchstone.errors import ModelError, did_you_mean
-from torchstone.models._user_class import call, load_class
+from torchstone.models._user_class import call, load_class, running
 from torchstone.task import InputSpec, Task
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "list_models",
     "load_class",
     "recipe",
+    "running",
 ]
 
 

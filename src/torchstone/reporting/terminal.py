@@ -126,7 +126,7 @@ def print_run(console: Console, summary: Mapping[str, Any]) -> None:
             ("test", f"torchstone evaluate {run}"),
             ("predict", f"torchstone predict {run} DATA -o predictions.csv"),
         ]
-        console.print(_facts([(name, _plain(text)) for name, text in lines]))
+        _print_rows(console, _facts([(name, _plain(text)) for name, text in lines]))
 
 
 def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], directory: str) -> None:

@@ -49,7 +49,8 @@ def store_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     try:
         aside.touch(exist_ok=False)
         mode = aside.stat().st_mode & 0o777  # what the umask gives; the library would choose its own
-        save_file(stored, aside, {"format": "pt", _COMPLEX: json.dumps(complex_names)})
+        # one entry at most: safetensors writes several in an order that differs from run to run
+        save_file(stored, aside, {_COMPLEX: json.dumps(complex_names)} if complex_names else None)
         aside.chmod(mode)
         durable.sync_file(aside)
         aside.replace(path)

@@ -13,6 +13,10 @@ from torchstone.training.state import TrainState
 _LOG = logging.getLogger("torchstone")
 
 
+class LastCheckpointError(RunError):
+    """Training is complete, but its last checkpoint could not be written; the module is as it should be."""
+
+
 class Saver:
     """Makes checkpoints of a run, not more often than asked for.
 
@@ -62,10 +66,10 @@ class Saver:
         """Saves the state at the end.
 
         Raises:
-            RunError: it cannot be written; the module and the history are intact.
+            LastCheckpointError: it cannot be written; the module and the history are intact.
         """
         if self.directory is not None and not self.save(state) and self.failure is not None:
-            raise RunError(
+            raise LastCheckpointError(
                 f"Training is done, but its last checkpoint could not be written: {self.failure.message}",
                 hint="The trained module and the history are in memory; make room and save them.",
             ) from self.failure
