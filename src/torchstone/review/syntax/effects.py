@@ -18,6 +18,7 @@ from torchstone.review.syntax.events import (
     Switching,
     scan,
 )
+from torchstone.review.syntax.frames import BATCH
 from torchstone.review.syntax.knowledge import (
     GRAD_SWITCHES_OFF,
     GRAD_SWITCHES_ON,
@@ -302,7 +303,7 @@ class _Builder:
                 given.append(receiver)
         if base is not None:
             given.append(base)
-        values = tuple(value for value in given if value is not None and value.kind in _INTERESTING)
+        values = tuple(v for v in given if v is not None and v.kind in _INTERESTING and v.name != BATCH)
         return [Event("opaque", node, frame, values=values)] if values else []
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torchstone.review.syntax.file import File
 
 _DEPTH = 8
+BATCH = "batch"
+"""The name of what a DataLoader gives, and of its parts."""
 _PEELED = {"iter", "list", "tuple", "reversed", "sorted", "next"}
 
 
@@ -199,8 +201,9 @@ class Frame:
         if value is None:
             return None
         if value.kind == "loader":
-            unpacked = path and value.name == "torch.utils.data.DataLoader"
-            return Value("tensor", name="batch") if unpacked else None
+            if value.name != "torch.utils.data.DataLoader":
+                return None
+            return Value("tensor", name=BATCH) if path else Value("sequence", name=BATCH)
         if value.kind != "sequence" or not value.items:
             return None
         result = join(list(value.items))
@@ -386,6 +389,8 @@ def _part(value: Value | None, position: int | None) -> Value | None:
     """One part of what is unpacked."""
     if value is None or position is None:
         return None
+    if value.kind == "sequence" and value.name == BATCH:
+        return Value("tensor", name=BATCH)
     if value.kind == "sequence" and value.items is not None:
         return value.items[position] if -len(value.items) <= position < len(value.items) else None
     if value.kind == "tensor":

@@ -72,6 +72,10 @@ class Project:
 
     def importers(self, file: File) -> list[File]:
         """Files beside `file` or one folder above it that import it."""
+        if "importers" in file.cache:
+            cached: list[File] = file.cache["importers"]
+            return cached
+        file.cache["importers"] = []
         own = os.path.abspath(file.source.path)
         stem = os.path.splitext(os.path.basename(own))[0]
         if stem == "__init__" or not os.path.isfile(own):
@@ -87,6 +91,7 @@ class Project:
                 if other is not None and _imports(self, other, own):
                     file.used.add(path)
                     found.append(other)
+        file.cache["importers"] = found
         return found
 
     def _python_files(self, folder: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ Kind = Literal[
 ]
 
 Key: TypeAlias = tuple[object, ...]
+_NO_MODULES = {"Parameter", "UninitializedParameter", "Buffer", "UninitializedBuffer", "PackedSequence"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,10 @@ class Class:
     def is_module(self) -> bool:
         """Whether it is a torch.nn.Module."""
         prefixes = ("torch.nn.", "torchvision.models.", "torch_geometric.nn.")
-        return any(base.startswith(prefixes) for base in self.library_bases())
+        return any(
+            base.startswith(prefixes) and base.rsplit(".", 1)[-1] not in _NO_MODULES
+            for base in self.library_bases()
+        )
 
     def method(self, name: str) -> tuple[Class, Scope] | None:
         """The method of that name and the class that defines it."""

@@ -11,6 +11,14 @@ def train(model, loader, device):
         model(images, labels)
 
 
+def unpacked_later(model, loader, device):
+    for i, data in enumerate(loader):
+        inputs, targets = data
+        inputs.to(device)  # TS707
+        targets = targets.cuda()
+        model(inputs, targets, i)
+
+
 def clamp(x):
     noise = torch.randn(3)
     noise.clamp(0, 1)  # TS707
@@ -46,4 +54,5 @@ def tried():
 
 if __name__ == "__main__":
     train(nn.Linear(2, 2), DataLoader([], batch_size=2), "cpu")
+    unpacked_later(nn.Linear(2, 2), DataLoader([], batch_size=2), "cpu")
     encodings(DataLoader([]), "cpu")

@@ -57,3 +57,21 @@ class NotAModule:
 
     def __call__(self, x):
         return [model(x) for model in self.models]
+
+
+class LocalList(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        layers = []
+        for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+            layers.append(nn.Linear(a, b))
+            layers.append(nn.Dropout(0.2))
+        self.layers = layers  # TS501
+        shown = [nn.Linear(4, 4)]
+        self.shown = shown  # safe: in a Sequential too
+        self.body = nn.Sequential(*shown)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.body(x) + self.shown[0](x)

@@ -116,6 +116,8 @@ def _unregistered(file: File, cls: Class, store: Store) -> ast.Call | None:
     """The layer with parameters that a container holds and that was made for it."""
     container = store.value
     layers: list[ast.expr] = []
+    if isinstance(container, ast.Name):
+        return _local_list(file, container)
     if isinstance(container, ast.List | ast.Tuple):
         layers = list(container.elts)
     elif isinstance(container, ast.ListComp):
@@ -131,6 +133,31 @@ def _unregistered(file: File, cls: Class, store: Store) -> ast.Call | None:
         if isinstance(layer, ast.Call) and _has_parameters(file.value(layer), layer):
             return layer
     return None
+
+
+def _local_list(file: File, name: ast.Name) -> ast.Call | None:
+    """The layer in a list of the constructor that is used for nothing but to be put into the attribute."""
+    scope = file.index.scope_of(name)
+    bindings = scope.bindings.get(name.id, [])
+    if len(bindings) != 1 or not isinstance(bindings[0].value, ast.List | ast.ListComp) or bindings[0].path:
+        return None
+    made = bindings[0].value
+    layers = list(made.elts) if isinstance(made, ast.List) else [made.elt]
+    for use in ast.walk(scope.node):
+        if (
+            not isinstance(use, ast.Name)
+            or use.id != name.id
+            or use is name
+            or isinstance(use.ctx, ast.Store)
+        ):
+            continue
+        method = file.index.parents[use]
+        call = file.index.parents[method]
+        if not (isinstance(method, ast.Attribute) and method.attr == "append" and isinstance(call, ast.Call)):
+            return None
+        layers += call.args[:1]
+    found = [layer for layer in layers if isinstance(layer, ast.Call)]
+    return next((layer for layer in found if _has_parameters(file.value(layer), layer)), None)
 
 
 def _appended(file: File, cls: Class, name: str) -> list[ast.expr]:
@@ -218,4 +245,4 @@ def _spelling(file: File, layer: ast.Call) -> str | None:
 def _text(file: File, node: ast.expr) -> str:
     """The source of an expression as it stands."""
     text = ast.get_source_segment(file.source.text, node) or ast.unparse(node)
-    return text if isinstance(node, ast.List | ast.ListComp) else f"[{text.strip('()')}]"
+    return text if isinstance(node, ast.List | ast.ListComp | ast.Name) else f"[{text.strip('()')}]"
