@@ -144,15 +144,16 @@ def train_model(
 
     # One batch goes through model and loss; what does not fit is an error now, before anything is written.
     first = next(iter(train_batches.to(device).epoch(0)))
-    prepared.findings += preflight(
-        module,
-        first,
-        task,
-        objective,
-        optimizers=[optimizer],
-        targets=targets[split.train],
-        precision=state.autocast,
-    )
+    with running(config.model.model, "trying"):
+        prepared.findings += preflight(
+            module,
+            first,
+            task,
+            objective,
+            optimizers=[optimizer],
+            targets=targets[split.train],
+            precision=state.autocast,
+        )
     output_kind = losses.output_kind(loss, task)
     restored = Restored(
         module, task, spec, prepared.preprocessing, prepared.scaling, output_kind, config, {}, None
