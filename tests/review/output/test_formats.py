@@ -177,7 +177,7 @@ def test_the_terminal_tells_the_rest(report: Report) -> None:
     assert "n.ipynb:cell 2:1:3" in shown
     assert "1 |   f(x)\n" in shown.replace("| f", "|   f")
     assert "Found 1 error, 1 warning and 1 advice in 3 files. --fix mends 1.\n" in shown
-    assert "2 problems with files: see above.\n" in shown
+    assert "2 files could not be checked, or not as a whole.\n" in shown
     assert "No mistakes found in 1 file.\n" in terminal.render(Report(files=1))
     assert "\x1b[" not in shown
     assert "\x1b[1;31m" in terminal.render(report, colour=True)

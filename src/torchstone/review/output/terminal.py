@@ -17,7 +17,7 @@ _STYLES = {
     "warning": "1;33",
     "advice": "1;36",
     "strong": "1",
-    "gutter": "34",
+    "gutter": "94",
     "faint": "2",
     "added": "32",
     "removed": "31",
@@ -77,7 +77,8 @@ def summary(report: Report, *, colour: bool = False) -> str:
     elif not report.files and not report.errors:
         lines.append("There was no Python file, notebook or Markdown page to check.")
     if report.errors:
-        lines.append(paint(f"{_many(len(report.errors), 'problem')} with files: see above.", "error"))
+        broken = len({error.file for error in report.errors})
+        lines.append(paint(f"{_many(broken, 'file')} could not be checked, or not as a whole.", "error"))
     return "".join(f"{line}\n" for line in [*lines, *report.notes])
 
 
@@ -219,7 +220,7 @@ def _described(finding: Finding) -> str:
     description = fix.description[:1].upper() + fix.description[1:]
     if not is_mendable(finding, unsafe=True):
         return description
-    return f"{description} ({'--fix' if fix.safe else '--unsafe-fixes'})"
+    return f"{description.rstrip('.')} ({'--fix' if fix.safe else '--unsafe-fixes'})"
 
 
 def _known(report: Report) -> str:
