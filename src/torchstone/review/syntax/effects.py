@@ -296,6 +296,8 @@ class _Builder:
         """A call that cannot be followed, when it is given anything that training is about."""
         given = [frame.value(argument) for argument in node.args if not isinstance(argument, ast.Starred)]
         given += [frame.value(keyword.value) for keyword in node.keywords]
+        if isinstance(node.func, ast.Name):
+            given += _made_of(frame, node.func)
         if isinstance(node.func, ast.Attribute):
             receiver = frame.value(node.func.value)
             # `self.model(x)` with an unknown model does not act on self.
@@ -305,6 +307,15 @@ class _Builder:
             given.append(base)
         values = tuple(v for v in given if v is not None and v.kind in _INTERESTING and v.name != BATCH)
         return [Event("opaque", node, frame, values=values)] if values else []
+
+
+def _made_of(frame: Frame, name: ast.Name) -> list[Value | None]:
+    """What an unknown callable was made of: `clear = partial(optimizer.zero_grad)`."""
+    bindings = frame.file.reaching(frame.scope).of(name) or ()
+    made = [
+        b.value for b in bindings if b.kind == "assign" and b.value is not None and b.scope is frame.scope
+    ]
+    return [frame.value(part) for value in made for part in ast.walk(value) if isinstance(part, ast.Name)]
 
 
 def _is_stored(cls: Class, name: str) -> bool:

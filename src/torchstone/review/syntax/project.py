@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 2_000_000
 _MOST_IMPORTERS = 60
-_MOST_FILES = 100
-"""How many other files are held in memory between two checks."""
+_MOST_HELD = 1_200_000
+"""Characters of other files that are held between two checks; a tree takes a hundred times as much memory."""
 _CALLS = 30_000
 """How many calls are followed for one checked file; what lies beyond is unknown."""
 
@@ -32,9 +32,12 @@ class Project:
     def start(self) -> None:
         """A new file is checked: what may be followed is counted anew, and memory is kept small."""
         self._left = _CALLS
-        if len(self._files) > _MOST_FILES:
-            self._files.clear()
-            self._folders.clear()
+        size = sum(len(file.source.text) for file in self._files.values() if file is not None)
+        for path, file in list(self._files.items()):  # the one that was not asked for the longest comes first
+            if size <= _MOST_HELD:
+                break
+            size -= len(file.source.text) if file is not None else 0
+            del self._files[path]
 
     def dependencies(self, file: File) -> set[str]:
         """The paths of all files that had a part in what is known about `file`."""
@@ -140,7 +143,9 @@ class Project:
         return self._around[folder]
 
     def _load(self, path: str) -> File | None:
-        if path not in self._files:
+        if path in self._files:
+            self._files[path] = self._files.pop(path)
+        else:
             self._files[path] = None
             text = _text(path)
             if text is not None:

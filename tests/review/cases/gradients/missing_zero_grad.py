@@ -1,3 +1,5 @@
+from functools import partial
+
 import torch
 from torch import nn
 from torch.cuda.amp import GradScaler, autocast
@@ -136,3 +138,31 @@ def unknown_helper(model, loader, prepare):
         prepare(optimizer)
         nn.functional.mse_loss(model(x), y).backward()
         optimizer.step()  # safe: what prepare does cannot be seen
+
+
+def callables(model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    clear = partial(optimizer.zero_grad, set_to_none=True)
+    for x, y in loader:
+        clear()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()  # safe: a partial clears
+
+
+def alias(model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    clear = optimizer.zero_grad
+    for x, y in loader:
+        clear()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()  # safe: another name of the method
+
+
+def many(models, loader):
+    optimizers = {name: torch.optim.SGD(model.parameters(), 0.1) for name, model in models.items()}
+    for x in loader:
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
+        sum(model(x).mean() for model in models.values()).backward()
+        for optimizer in optimizers.values():
+            optimizer.step()  # safe: all are cleared
