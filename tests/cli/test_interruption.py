@@ -125,6 +125,19 @@ def test_a_run_may_be_stopped_again_and_again(tmp_path: Path, whole: Callable[[s
     check_same(path, whole("mlp"))
 
 
+def test_early_stopping_counts_on_after_an_interruption(tmp_path: Path) -> None:
+    """The epochs without improvement before the signal count, so that both runs end at the same epoch."""
+    options = {**_WINE, "model": "mlp", "epochs": 60, "lr": 0.03, "patience": 3, "scheduler": "none"}
+    expected = train(options, tmp_path / "whole")
+    last, best = len(expected.records), expected.best["epoch"]
+    assert last == best + 3 < 60
+    steps_per_epoch = expected.records[0]["step"]
+    with pytest.raises(ts.Interrupted):
+        train(options, tmp_path / "run", Stop((last - 1) * steps_per_epoch - 2))  # two epochs have waited
+    ts.resume(tmp_path / "run", quiet=True)
+    check_same(tmp_path / "run", tmp_path / "whole")
+
+
 def test_a_second_signal_ends_at_once_and_the_run_goes_on(
     tmp_path: Path, whole: Callable[[str], Path]
 ) -> None:
