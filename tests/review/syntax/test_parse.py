@@ -39,6 +39,16 @@ def test_a_broken_cell_does_not_hide_the_others() -> None:
     assert [finding.code for finding in result.findings] == ["TS101"]
 
 
+def test_what_a_broken_cell_may_have_done_is_not_guessed() -> None:
+    evaluation = (
+        "import torch\nmodel = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout())\n"
+        "test_loader = torch.utils.data.DataLoader([])\n"
+    )
+    loop = "with torch.no_grad():\n    for x in test_loader:\n        model(x)\n"
+    assert [f.code for f in check_text(notebook(evaluation, loop), "a.ipynb").findings] == ["TS201"]
+    assert not check_text(notebook(evaluation, "model.eval(", loop), "a.ipynb").findings
+
+
 @pytest.mark.parametrize(
     "cell",
     [

@@ -75,6 +75,9 @@ def forwards(file: File) -> list[Observation]:
     """All forwards that the programs of a file run, with their modes."""
     if "forwards" not in file.cache:
         found: list[Observation] = []
+        file.cache["forwards"] = found
+        if not file.source.complete:
+            return found  # a cell that does not parse may set any mode
         for frame, block in roots(file):
             simulation = _Simulation()
             known: Switching = "on" if isinstance(frame.scope.node, ast.Module) else "unknown"

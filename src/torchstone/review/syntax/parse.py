@@ -36,6 +36,7 @@ class SourceFile:
         tree: its syntax tree.
         kind: where it came from.
         places: for each line of `text` its place; None when they are the file's own lines.
+        complete: False when a cell was left out because it does not parse: what it does cannot be seen.
     """
 
     path: str
@@ -43,6 +44,7 @@ class SourceFile:
     tree: ast.Module
     kind: Kind = "python"
     places: list[Place] | None = field(default=None, repr=False)
+    complete: bool = True
 
     @cached_property
     def lines(self) -> list[str]:
@@ -142,7 +144,7 @@ def _parse_notebook(text: str, path: str) -> Parsed:
         place = places[tree.line - 1] if tree.line and tree.line <= len(places) else Place(None, 1)
         where = f"cell {place.cell} " if place.cell else ""
         return Parsed(errors=(*errors, CheckError(path, place.line, where + tree.message)))
-    return Parsed((SourceFile(path, whole, tree, "notebook", places),), tuple(errors))
+    return Parsed((SourceFile(path, whole, tree, "notebook", places, not errors),), tuple(errors))
 
 
 def _cells(document: Any) -> list[Any] | None:
