@@ -93,6 +93,9 @@ class _Search:
             return self._call(frame, node, depth)
         if isinstance(node, ast.IfExp):
             return self._all([self.expression(frame, part, depth) for part in (node.body, node.orelse)])
+        if isinstance(node, ast.Subscript) and isinstance(key_of := node.slice, ast.Constant):
+            if isinstance(key_of.value, str):
+                return self._item(frame, node.value, key_of.value, depth)
         if isinstance(node, ast.Subscript):
             if self._gives_tuple(frame, node.value):
                 index = node.slice.value if isinstance(node.slice, ast.Constant) else None
@@ -147,6 +150,25 @@ class _Search:
             returns = [r.value for r in callee.scope.returns]
             return self._all([self._element(callee, r, path, depth + 1) if r else None for r in returns])
         return None
+
+    def _item(self, frame: Frame, node: ast.expr, key: str, depth: int) -> list[Operation] | None:
+        """The operation behind `node[key]`, when `node` is a dict that is written out."""
+        if depth > _DEEPEST:
+            return None
+        if isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            values = [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == key]
+            return self.expression(frame, values[0], depth) if len(values) == 1 else None
+        if isinstance(node, ast.Name):
+            bindings = frame.file.reaching(frame.scope).of(node)
+            if not bindings or any(b.kind != "assign" or b.value is None or b.path for b in bindings):
+                return None
+            return self._all([self._item(frame, b.value, key, depth + 1) for b in bindings if b.value])
+        callee = self._callee(frame, node) if isinstance(node, ast.Call) else None
+        if callee is None:
+            return None
+        returns = [r.value for r in callee.scope.returns]
+        return self._all([self._item(callee, r, key, depth + 1) if r else None for r in returns])
 
     def _gives_tuple(self, frame: Frame, node: ast.expr) -> bool:
         """Whether indexing an expression takes a part of a tuple and not rows of a tensor."""

@@ -65,16 +65,6 @@ class Project:
         file.used.add(path)
         return self._load(path)
 
-    def dependencies(self, file: File) -> set[str]:
-        """The paths that had a part in what is known of a file, through others as well."""
-        found: set[str] = set()
-        waiting = [file]
-        while waiting:
-            new = waiting.pop().used - found
-            found |= new
-            waiting += [other for path in new if (other := self._files.get(path)) is not None]
-        return found
-
     def holds(self, file: File, module: str) -> bool:
         """Whether a folder around `file` has the module's first part, read or not."""
         first = module.split(".")[0]

@@ -81,3 +81,20 @@ def log_probabilities(x, y):
 def attention(x, y):
     weights = F.softmax(nn.Linear(4, 4)(x), dim=1)
     return F.cross_entropy(weights * x, y)  # safe: the softmax is a weight
+
+
+class WithDict(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        scores = self.head(x)
+        return {"scores": scores, "probabilities": F.softmax(scores, dim=-1)}
+
+
+def by_key(x, y):
+    model = WithDict()
+    output = model(x)
+    wrong = F.cross_entropy(output["probabilities"], y)  # TS301
+    return wrong + F.cross_entropy(output["scores"], y)  # safe
