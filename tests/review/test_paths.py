@@ -97,6 +97,21 @@ def test_a_result_falls_with_a_file_that_it_depends_on(folder: Path) -> None:
     assert places(ts.check("train.py", cache=True)) == []
 
 
+def test_a_result_falls_with_what_its_dependencies_depend_on(folder: Path) -> None:
+    (folder / "train.py").write_text(
+        "import torch\nfrom torch import nn\nfrom net import Net\n\nnet = Net()\n"
+        "criterion = nn.CrossEntropyLoss()\n\ndef f(x, y):\n    return criterion(net(x), y)\n"
+    )
+    (folder / "net.py").write_text(
+        "import torch\nfrom torch import nn\nfrom blocks import last\n\nclass Net(nn.Module):\n"
+        "    def forward(self, x):\n        return last(x)\n"
+    )
+    (folder / "blocks.py").write_text("import torch\n\ndef last(x):\n    return torch.softmax(x, 1)\n")
+    assert places(ts.check("train.py", cache=True)) == [("train.py", "TS301", 9)]
+    (folder / "blocks.py").write_text("import torch\n\ndef last(x):\n    return x\n")
+    assert places(ts.check("train.py", cache=True)) == []
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"files": 3}', '{"files": {"x": 3}}', "\0"])
 def test_a_broken_cache_is_no_cache(folder: Path, program: str, text: str) -> None:
     (folder / "a.py").write_text(program)
