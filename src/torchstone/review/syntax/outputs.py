@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,10 +94,10 @@ class _Search:
             return self._call(frame, node, depth)
         if isinstance(node, ast.IfExp):
             return self._all([self.expression(frame, part, depth) for part in (node.body, node.orelse)])
-        if isinstance(node, ast.Subscript) and isinstance(key_of := node.slice, ast.Constant):
-            if isinstance(key_of.value, str):
-                return self._item(frame, node.value, key_of.value, depth)
         if isinstance(node, ast.Subscript):
+            constant = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if isinstance(constant, str):
+                return self._item(frame, node.value, constant, depth)
             if self._gives_tuple(frame, node.value):
                 index = node.slice.value if isinstance(node.slice, ast.Constant) else None
                 return self._element(frame, node.value, (index,), depth) if isinstance(index, int) else None
@@ -411,3 +412,26 @@ def loss_calls(file: File) -> list[LossCall]:
         found.append(LossCall(function, node, frame, output, target))
     file.cache["losses"] = found
     return found
+
+
+def misfits(
+    file: File, loss: str, kinds: Collection[str]
+) -> list[tuple[LossCall, Operation, tuple[LossCall, ...]]]:
+    """The calls of a loss whose output surely ends in one of these operations.
+
+    Args:
+        file: the file.
+        loss: the function's name in torch.nn.functional.
+        kinds: kinds of operations that do not fit the loss.
+
+    Returns:
+        For each operation the first call that it reaches, the operation, and the other calls.
+    """
+    found: dict[ast.expr, tuple[Operation, list[LossCall]]] = {}
+    for call in loss_calls(file):
+        if call.name != loss:
+            continue
+        operations = last_operations(call.frame, call.output)
+        if operations is not None and all(operation.kind in kinds for operation in operations):
+            found.setdefault(operations[0].node, (operations[0], []))[1].append(call)
+    return [(calls[0], operation, tuple(calls[1:])) for operation, calls in found.values()]

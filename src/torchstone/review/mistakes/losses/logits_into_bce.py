@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.outputs import last_operations, loss_calls
+from torchstone.review.syntax.outputs import misfits
 
 CODE = "TS303"
 NAME = "logits-into-bce"
@@ -53,13 +53,7 @@ GOOD = (
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each binary cross-entropy of probabilities."""
-    for call in loss_calls(file):
-        if call.name != "binary_cross_entropy":
-            continue
-        operations = last_operations(call.frame, call.output)
-        if operations is None or not all(operation.kind == "linear" for operation in operations):
-            continue
-        first = operations[0]
+    for call, first, others in misfits(file, "binary_cross_entropy", {"linear"}):
         yield file.finding(
             CODE,
             NAME,
@@ -67,5 +61,8 @@ def check(file: File) -> Iterator[Finding]:
             call.node,
             "binary cross-entropy needs probabilities, and is given the raw scores of a layer",
             why="scores outside [0, 1] stop the run; use BCEWithLogitsLoss, or apply a sigmoid",
-            related=(first.file.related(first.node, "the scores come from this layer, without a sigmoid"),),
+            related=(
+                first.file.related(first.node, "the scores come from this layer, without a sigmoid"),
+                *(file.related(other.node, "and reaches this loss too") for other in others),
+            ),
         )

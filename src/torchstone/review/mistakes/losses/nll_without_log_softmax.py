@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.outputs import last_operations, loss_calls
+from torchstone.review.syntax.outputs import misfits
 
 CODE = "TS304"
 NAME = "nll-without-log-softmax"
@@ -60,13 +60,7 @@ _KINDS = {
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each negative log-likelihood."""
-    for call in loss_calls(file):
-        if call.name != "nll_loss":
-            continue
-        operations = last_operations(call.frame, call.output)
-        if operations is None or not all(operation.kind in _KINDS for operation in operations):
-            continue
-        first = operations[0]
+    for call, first, others in misfits(file, "nll_loss", _KINDS):
         yield file.finding(
             CODE,
             NAME,
@@ -75,5 +69,8 @@ def check(file: File) -> Iterator[Finding]:
             f"negative log-likelihood needs log-probabilities, and is given {_KINDS[first.kind]}",
             why="without log_softmax the loss falls and the model does not learn; use it, or cross-entropy",
             evidence={"operation": first.kind},
-            related=(first.file.related(first.node, "the output comes from here"),),
+            related=(
+                first.file.related(first.node, "the output comes from here"),
+                *(file.related(other.node, "and reaches this loss too") for other in others),
+            ),
         )

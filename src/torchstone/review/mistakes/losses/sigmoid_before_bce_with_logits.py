@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.outputs import last_operations, loss_calls
+from torchstone.review.syntax.outputs import misfits
 
 CODE = "TS302"
 NAME = "sigmoid-before-bce-with-logits"
@@ -56,13 +56,7 @@ _KINDS = {"sigmoid": "a sigmoid", "softmax": "a softmax"}
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each binary cross-entropy with logits."""
-    for call in loss_calls(file):
-        if call.name != "binary_cross_entropy_with_logits":
-            continue
-        operations = last_operations(call.frame, call.output)
-        if operations is None or not all(operation.kind in _KINDS for operation in operations):
-            continue
-        first = operations[0]
+    for call, first, others in misfits(file, "binary_cross_entropy_with_logits", _KINDS):
         kind = _KINDS[first.kind]
         yield file.finding(
             CODE,
@@ -72,5 +66,8 @@ def check(file: File) -> Iterator[Finding]:
             f"the loss applies the sigmoid itself, and is given the output of {kind}",
             why="after two sigmoids predictions stay between 0.5 and 0.73 and gradients vanish",
             evidence={"operation": first.kind},
-            related=(first.file.related(first.node, f"{kind} is applied here; leave it out while training"),),
+            related=(
+                first.file.related(first.node, f"{kind} is applied here; leave it out while training"),
+                *(file.related(other.node, "and reaches this loss too") for other in others),
+            ),
         )

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.outputs import last_operations, loss_calls
+from torchstone.review.syntax.outputs import misfits
 
 CODE = "TS301"
 NAME = "softmax-before-cross-entropy"
@@ -77,13 +77,7 @@ _KINDS = {"softmax": "a softmax", "sigmoid": "a sigmoid", "softmin": "a softmin"
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each cross-entropy."""
-    for call in loss_calls(file):
-        if call.name != "cross_entropy":
-            continue
-        operations = last_operations(call.frame, call.output)
-        if operations is None or not all(operation.kind in _KINDS for operation in operations):
-            continue
-        first = operations[0]
+    for call, first, others in misfits(file, "cross_entropy", _KINDS):
         kind = _KINDS[first.kind]
         yield file.finding(
             CODE,
@@ -93,5 +87,8 @@ def check(file: File) -> Iterator[Finding]:
             f"cross-entropy applies log-softmax itself, and is given the output of {kind}",
             why="on probabilities the loss cannot come near zero and its gradients are small",
             evidence={"operation": first.kind},
-            related=(first.file.related(first.node, f"{kind} is applied here; leave it out while training"),),
+            related=(
+                first.file.related(first.node, f"{kind} is applied here; leave it out while training"),
+                *(file.related(other.node, "and reaches this loss too") for other in others),
+            ),
         )
