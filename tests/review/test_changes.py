@@ -10,6 +10,16 @@ import pytest
 import torchstone as ts
 from torchstone.errors import UsageError
 
+SECOND = """
+
+other = nn.Sequential(nn.Linear(10, 3), nn.Softmax(dim=1))
+
+
+def again(x, y):
+    return criterion(other(x), y)
+"""
+"""Another cause, TS301 at line 16 after the program."""
+
 
 def git(*arguments: str) -> None:
     name = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
@@ -34,10 +44,10 @@ def lines() -> list[tuple[str | None, int | None]]:
 def test_old_lines_pass_and_changed_ones_do_not(repository: Path, program: str) -> None:
     assert lines() == []
     assert ts.check(".", changed_since="main").files == 0
-    (repository / "old.py").write_text(f"{program}\n\ndef again(x, y):\n    return criterion(net(x), y)\n")
-    assert lines() == [("old.py", 13)]
+    (repository / "old.py").write_text(program + SECOND)
+    assert lines() == [("old.py", 16)]
     git("commit", "-q", "-am", "two")
-    assert lines() == [("old.py", 13)]
+    assert lines() == [("old.py", 16)]
 
 
 def test_a_place_that_takes_part_counts(repository: Path, program: str) -> None:
