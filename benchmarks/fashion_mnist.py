@@ -3,8 +3,8 @@
 Both are trained by `ts.train` with nothing but the name of the data; the 60,000 training pictures are divided
 into training and validation by the run, the 10,000 published test pictures are read once at the end.
 
-    python benchmarks/fashion_mnist.py --data ../shared/data
-    python benchmarks/fashion_mnist.py --data ../shared/data --model convnet --seeds 3 --output results.json
+    python benchmarks/fashion_mnist.py --data FOLDER
+    python benchmarks/fashion_mnist.py --data FOLDER --model convnet --seeds 3 --output results.json
 """
 
 from __future__ import annotations

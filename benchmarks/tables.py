@@ -11,8 +11,8 @@ training rows and columns, and all are measured on its test rows:
 The metric of a table is fixed here, before anything was measured: ROC AUC for two classes, log loss for more
 (accuracy is nearly always 1 on penguins), RMSE for numbers. A rank is that of the mean over the seeds.
 
-    python benchmarks/tables.py --data ../shared/data
-    python benchmarks/tables.py --data ../shared/data --table adult --seeds 5 --output results.json
+    python benchmarks/tables.py --data FOLDER
+    python benchmarks/tables.py --data FOLDER --table adult --seeds 5 --output results.json
 """
 
 from __future__ import annotations
