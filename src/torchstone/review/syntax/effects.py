@@ -26,7 +26,7 @@ from torchstone.review.syntax.knowledge import (
     PURE_OPTIMIZER_METHODS,
     SAME_MODULE_METHODS,
 )
-from torchstone.review.syntax.relevance import CLEARING, touches_training, worth_following
+from torchstone.review.syntax.relevance import CLEARING, touches, touches_training, worth_following
 from torchstone.review.syntax.scopes import LoopNode, Scope, children
 from torchstone.review.syntax.values import Class, Value
 
@@ -62,6 +62,8 @@ def roots(file: File) -> list[tuple[Frame, Block]]:
         for wait in (True, False):
             for scope in scopes:
                 if scope in builder.visited or isinstance(scope.node, ast.Lambda):
+                    continue
+                if not touches(file, scope):
                     continue
                 if wait and file.callers(scope):
                     continue

@@ -73,6 +73,8 @@ def touches(file: File, scope: Scope) -> bool:
 
 
 def _leads_to_training(file: File, call: ast.Call) -> bool:
+    if _is_of_parameter(file, call):
+        return False  # to know what it is all callers would have to be looked at
     called = file.value(call.func)
     if called is None or called.kind not in ("function", "class", "module", "instance"):
         return False
@@ -80,6 +82,18 @@ def _leads_to_training(file: File, call: ast.Call) -> bool:
         return touches_training(called.cls)
     entered = _entered(called)
     return entered is not None and touches(*entered)
+
+
+def _is_of_parameter(file: File, call: ast.Call) -> bool:
+    """Whether a call is of a parameter, or of a method of one that is not `self`."""
+    base: ast.expr = call.func
+    while isinstance(base, ast.Attribute):
+        base = base.value
+    if not isinstance(base, ast.Name):
+        return False
+    scope = file.index.scope_of(base)
+    bindings = scope.bindings.get(base.id, ())
+    return base.id != scope.self_name and any(binding.kind == "parameter" for binding in bindings)
 
 
 def _calls_of(file: File) -> dict[Scope, list[ast.Call]]:
