@@ -15,6 +15,8 @@ _LARGEST = 2_000_000
 _MOST_IMPORTERS = 60
 _MOST_HELD = 1_200_000
 """Characters of other files that are held between two checks; a tree takes a hundred times as much memory."""
+_MOST_READ = 600_000
+"""Characters of other files that are looked into for one checked file; what lies beyond is unknown."""
 _CALLS = 30_000
 """How many calls are followed for one checked file; what lies beyond is unknown."""
 
@@ -28,10 +30,12 @@ class Project:
         self._around: dict[str, list[str]] = {}
         self._located: dict[tuple[str, str, int], str | None] = {}
         self._left = _CALLS
+        self._seen: dict[str, int] = {}
 
     def start(self) -> None:
         """A new file is checked: what may be followed is counted anew, and memory is kept small."""
         self._left = _CALLS
+        self._seen.clear()
         size = sum(len(file.source.text) for file in self._files.values() if file is not None)
         for path, file in list(self._files.items()):  # the one that was not asked for the longest comes first
             if size <= _MOST_HELD:
@@ -143,6 +147,9 @@ class Project:
         return self._around[folder]
 
     def _load(self, path: str) -> File | None:
+        # Counted whether it is held or not, so that a result does not depend on what was checked before.
+        if path not in self._seen and sum(self._seen.values()) > _MOST_READ:
+            return None
         if path in self._files:
             self._files[path] = self._files.pop(path)
         else:
@@ -154,7 +161,9 @@ class Project:
 
                 sources = parse(text, path).sources
                 self._files[path] = File(sources[0], self) if sources else None
-        return self._files[path]
+        file = self._files[path]
+        self._seen[path] = len(file.source.text) if file is not None else 0
+        return file
 
 
 def _text(path: str) -> str | None:
