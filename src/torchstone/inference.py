@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -150,10 +150,10 @@ def evaluating(module: nn.Module, device: torch.device | str | None = None) -> I
 
 
 def to_device(inputs: Any, device: torch.device) -> Any:
-    """Tensors, also inside lists, tuples and dictionaries, on a device; anything else as it is."""
+    """Tensors, also inside lists, tuples and mappings, on a device; anything else as it is."""
     if isinstance(inputs, Tensor):
-        return inputs.to(device)
-    if isinstance(inputs, dict):
+        return inputs.to(device, non_blocking=True)
+    if isinstance(inputs, Mapping):
         return {key: to_device(value, device) for key, value in inputs.items()}
     if isinstance(inputs, tuple) and hasattr(inputs, "_fields"):
         return type(inputs)(*(to_device(value, device) for value in inputs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -18,6 +18,7 @@ from torch.utils.data import (
 from torchstone.data.batches import Batch
 from torchstone.data.samplers import ResumableBatchSampler, Seeded, length
 from torchstone.errors import DataError, UsageError
+from torchstone.inference import to_device
 
 _KEPT = ("num_workers", "collate_fn", "pin_memory", "timeout", "worker_init_fn", "prefetch_factor")
 """What of a loader goes on in ours."""
@@ -119,7 +120,7 @@ class LoaderBatches:
         if self.weights is not None and indices is not None:
             weights = self.weights[indices]
         if self.device is not None:
-            inputs, targets, weights = (move(part, self.device) for part in (inputs, targets, weights))
+            inputs, targets, weights = (to_device(part, self.device) for part in (inputs, targets, weights))
         return Batch(inputs, targets, weights, indices)
 
 
@@ -149,19 +150,6 @@ def replacement(loader: DataLoader[Any], seed: int, *, join_single: bool) -> Res
 def are_weights(value: Any) -> bool:
     """Whether a third part of a batch is a weight for each sample: floating numbers in one dimension."""
     return isinstance(value, Tensor) and value.ndim == 1 and value.is_floating_point()
-
-
-def move(value: Any, device: torch.device) -> Any:
-    """Tensors, also inside lists, tuples and mappings, on a device; anything else as it is."""
-    if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
-    if isinstance(value, Mapping):
-        return {key: move(item, device) for key, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(move(item, device) for item in value))
-    if isinstance(value, list | tuple):
-        return type(value)(move(item, device) for item in value)
-    return value
 
 
 def _split(given: Any) -> tuple[Any, Any, Tensor | None]:

@@ -1,9 +1,9 @@
-"""The order of samples for a `DataLoader`: ours, which can begin anywhere, and a recorder of another's."""
+"""The order of samples for a `DataLoader`: ours, which can begin anywhere."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -99,23 +99,3 @@ class Seeded(Dataset[Any]):
         random.seed(mixed)
         np.random.seed(mixed)
         torch.manual_seed(mixed)
-
-
-class Recorder(Sampler[Any]):
-    """Another's sampler of indices, which remembers what it gave.
-
-    Args:
-        sampler: the user's sampler or batch sampler.
-    """
-
-    def __init__(self, sampler: Iterable[Any]) -> None:
-        self.sampler = sampler
-        self.given: list[Any] = []
-
-    def __iter__(self) -> Iterator[Any]:
-        for item in self.sampler:
-            self.given.append(item)
-            yield item
-
-    def __len__(self) -> int:
-        return len(self.sampler)  # type: ignore[arg-type]
