@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from torchstone.data.columns import column_kinds, guess_columns
+from torchstone.data.columns import guess_columns
 from torchstone.data.conversion import clean, convert, to_booleans, to_numbers
 
 N = 60
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[list[Any], str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_kind(name: str) -> None:
     values, kind = CASES[name]
-    assert column_kinds(pl.DataFrame({"x": values}))["x"] == kind
+    assert guess_columns(pl.DataFrame({"x": values}))["x"].kind == kind
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_kind(name: str) -> None:
 )
 def test_whole_numbers_in_a_column_called_id(name: str, kind: str) -> None:
     frame = pl.DataFrame({name: [str(index * 37 % 1009) for index in range(N)]})
-    assert column_kinds(frame)[name] == kind
+    assert guess_columns(frame)[name].kind == kind
 
 
 def test_overrides_win() -> None:

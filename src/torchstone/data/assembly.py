@@ -13,7 +13,6 @@ from torchstone.data.columns import (
     LEFT_OUT,
     check_overrides,
     guess_columns,
-    left_out_note,
     unknown_column,
 )
 from torchstone.data.conversion import clean
@@ -260,11 +259,12 @@ def _samples(
     if split.time is not None and guesses[split.time].kind == "identifier":
         guesses[split.time] = guess_columns(features, {**overrides, split.time: "numeric"})[split.time]
     kinds = {name: guess.kind for name, guess in guesses.items()}
-    notes += [guess.note for guess in guesses.values() if guess.note] + left_out_note(kinds)
+    notes += [guess.note for guess in guesses.values() if guess.note]
     if not set(kinds.values()) - set(LEFT_OUT):
         raise DataError(
             f"{', '.join(rows.files[:3])}: no column is left to learn from besides the target "
-            f"{', '.join(targets.columns)}." + "".join(f"\n{note}" for note in notes),
+            f"{', '.join(targets.columns)}."
+            + "".join(f"\n{name} is left out: {LEFT_OUT[kind]}." for name, kind in kinds.items()),
             hint="Check --separator and --target, or say what a column is with --columns name=kind.",
         )
     reading = Reading(

@@ -84,18 +84,6 @@ def unknown_column(name: str, columns: Iterable[str], message: str) -> DataError
     )
 
 
-def left_out_note(kinds: Mapping[str, str]) -> list[str]:
-    """What must be said of the columns that are no inputs: one sentence, or none."""
-    groups = {kind: [name for name in kinds if kinds[name] == kind] for kind in LEFT_OUT}
-    told = [f"{', '.join(names)} ({LEFT_OUT[kind]})" for kind, names in groups.items() if names]
-    return [f"Left out: {'; '.join(told)}."] if told else []
-
-
-def column_kinds(frame: pl.DataFrame, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The kind of each column, see `guess_columns`."""
-    return {name: guess.kind for name, guess in guess_columns(frame, overrides).items()}
-
-
 def guess_columns(
     frame: pl.DataFrame,
     overrides: Mapping[str, str] | None = None,

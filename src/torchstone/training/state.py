@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchstone.errors import ConfigError, RunError
-from torchstone.runs.checkpoint import Checkpoint, flatten_optimizer, restore_optimizer
+from torchstone.runs.checkpoint import Checkpoint, flatten_optimizer, load_optimizer, restore_optimizer
 from torchstone.training.averaging import WeightAverage
 from torchstone.training.device import choose_device
 from torchstone.training.early_stopping import Best
@@ -94,7 +94,7 @@ class TrainState:
         _check_optimizers(module, named)
         for optimizer in named.values():
             if optimizer.state:  # of an earlier training, perhaps on another device
-                _load_exactly(optimizer, optimizer.state_dict())
+                load_optimizer(optimizer, optimizer.state_dict())
         precision = choose_precision(settings.precision, device)
         scaler = build_scaler(device, precision)
         if scaler is not None and any(map(needs_closure, named.values())):
@@ -206,24 +206,9 @@ class TrainState:
                 for path, tensor in tensors.items()
                 if path.startswith(f"{name}/")
             }
-            _load_exactly(optimizer, restore_optimizer(own, state["optimizers"][name]))
+            load_optimizer(optimizer, restore_optimizer(own, state["optimizers"][name]))
         for name, schedule in self.schedules.items():
             schedule.load_state_dict(state["schedules"][name])
-
-
-def _load_exactly(optimizer: Optimizer, saved: dict[str, Any]) -> None:
-    """Loads an optimizer's state in the types that it had.
-
-    `load_state_dict` turns it into the parameters' type, which loses digits of float32 moments beside
-    bfloat16 weights.
-    """
-    optimizer.load_state_dict(saved)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for index, values in saved["state"].items():
-        loaded = optimizer.state[parameters[index]]
-        for key, value in values.items():
-            if isinstance(value, Tensor) and loaded[key].dtype != value.dtype:
-                loaded[key] = value.to(loaded[key].device, copy=True)
 
 
 def _check_optimizers(module: nn.Module, optimizers: Mapping[str, Optimizer]) -> None:
