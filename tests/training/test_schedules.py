@@ -103,6 +103,53 @@ def test_a_warmup_goes_before_any_schedule() -> None:
     assert seen[STEPS:] == pytest.approx([0.1] * (len(seen) - STEPS))
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "warmup"),
+    [
+        ("cosine", {}, 0),
+        ("cosine", {}, 1),
+        ("onecycle", {}, 1),
+        ("CosineAnnealingLR", {}, 0),
+        ("PolynomialLR", {"power": 2.0}, 0),
+    ],
+)
+def test_a_longer_training_goes_on_as_if_it_had_always_been_that_long(
+    name: str, arguments: dict, warmup: float
+) -> None:
+    def build(epochs: int) -> tuple[Schedule, torch.optim.Optimizer]:
+        chosen = optimizer()
+        schedule = build_schedule(
+            name, chosen, steps_per_epoch=5, epochs=epochs, warmup=warmup, arguments=arguments
+        )
+        assert schedule is not None
+        return schedule, chosen
+
+    def run(schedule: Schedule, chosen: torch.optim.Optimizer, epochs: int) -> list[float]:
+        seen = []
+        for _ in range(epochs):
+            for _ in range(5):
+                seen.append(chosen.param_groups[0]["lr"])
+                chosen.step()
+                schedule.after_step()
+            schedule.after_epoch(None)
+        return seen
+
+    short, first = build(3)
+    run(short, first, 3)
+    longer, second = build(6)
+    second.load_state_dict(first.state_dict())
+    longer.load_state_dict(json.loads(json.dumps(short.state_dict())))
+    expected = run(*build(6), 6)
+    assert run(longer, second, 3) == pytest.approx(expected[15:])
+
+
+def test_one_cycle_that_is_over_keeps_its_last_rate() -> None:
+    chosen = optimizer()
+    schedule = build_schedule("onecycle", chosen, steps_per_epoch=5, epochs=3, arguments={"total_steps": 10})
+    seen = rates(schedule, chosen)
+    assert set(seen[10:]) == {seen[10]}
+
+
 @pytest.mark.parametrize("name", sorted(known_schedules()))
 def test_every_schedule_of_torch_can_be_stopped_and_continued(name: str) -> None:
     arguments = WORKING.get(name, {})

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 
-def explain(code: str | None = None, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+def explain(code: str | None = None, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Explain a mistake that check finds, or list all of them.
 
     For example:

@@ -25,6 +25,9 @@ _COMPOSED = ("LRScheduler", "_LRScheduler", "SequentialLR", "ChainedScheduler")
 _LENGTH = {"CosineAnnealingLR": "T_max", "PolynomialLR": "total_iters"}
 """The argument that says how long the schedule is; given when the user does not: the whole training."""
 
+_OF_LENGTH = ("T_max", "total_iters", "total_steps", "_schedule_phases")
+"""What a scheduler remembers of its length; a resumed training may have become longer."""
+
 
 class Schedule:
     """A scheduler, when it moves, and a linear warm-up in front of it.
@@ -64,7 +67,7 @@ class Schedule:
         self.steps += 1
         if warming:
             self._scale()
-        elif self.per == "step" and self.scheduler is not None:
+        elif self.per == "step" and self.scheduler is not None and not _is_over(self.scheduler):
             self.scheduler.step()
 
     def after_epoch(self, value: float | None) -> None:
@@ -88,10 +91,22 @@ class Schedule:
         return {"scheduler": inner, "steps": self.steps, "targets": list(self._targets)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The inverse of `state_dict`; the learning rates themselves are part of the optimizer's state."""
+        """The inverse of `state_dict`, to be called when the optimizer has its state, which has the rates.
+
+        A schedule that is now of another length goes on as if it had always been.
+        """
         self.steps, self._targets = state["steps"], list(state["targets"])
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
+        if self.scheduler is None:
+            return
+        saved, own = dict(state["scheduler"]), vars(self.scheduler)
+        same = all(saved.get(key, own[key]) == own[key] for key in _OF_LENGTH[:-1] if key in own)
+        kept = {key: value for key, value in saved.items() if same or key not in _OF_LENGTH}
+        self.scheduler.load_state_dict(kept)
+        if not same and (rates := _rates_now(self.scheduler)):
+            self._targets = rates
+            self._set(rates)
+            if self.steps < self.warmup_steps:
+                self._scale()
 
     def _rates(self) -> list[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
@@ -103,6 +118,22 @@ class Schedule:
     def _scale(self) -> None:
         factor = min(1.0, (self.steps + 1) / (self.warmup_steps + 1))
         self._set([rate * factor for rate in self._targets])
+
+
+def _is_over(scheduler: Any) -> bool:
+    """Whether a schedule has an end and is there: OneCycleLR refuses to go on, and its last rate stays."""
+    total = getattr(scheduler, "total_steps", None)
+    return isinstance(total, int) and scheduler.last_epoch >= total
+
+
+def _rates_now(scheduler: Any) -> list[float]:
+    """What the rates are at the scheduler's place, for those that know it without the rates before."""
+    if isinstance(scheduler, lr_scheduler.OneCycleLR):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch expects the call within step()
+            return [float(rate) for rate in scheduler.get_lr()]
+    closed = getattr(scheduler, "_get_closed_form_lr", None)
+    return [float(rate) for rate in closed()] if closed is not None else []
 
 
 def known_schedules() -> dict[str, Any]:

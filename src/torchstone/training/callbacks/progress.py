@@ -174,7 +174,8 @@ def _summary(context: TrainContext, status: Status, error: BaseException | None)
     reason = f" ({context.stop_reason})" if context.stop_reason else ""
     best = status.best
     kept = (
-        f" Best {label(status.monitor)} {number(best[0])} in epoch {best[1]}."
+        f" Best {label(status.monitor)} {number(best[0])} in epoch {best[1]}"
+        + ("." if context.settings.keep == "best" else "; the last weights are kept.")
         if best and status.monitor
         else ""
     )
