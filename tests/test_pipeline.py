@@ -167,3 +167,27 @@ def test_regression_is_told_in_the_units_of_the_target(tmp_path: Path) -> None:
     assert run.records[-1]["val_rmse"] == pytest.approx(run.metrics["rmse"]["value"], rel=0.2)
     frame = pl.from_pandas(load_diabetes(as_frame=True).data)
     assert 50 < run.predict(frame)["prediction"].mean() < 250
+
+
+def test_plateau_follows_an_accuracy_upwards(tmp_path: Path) -> None:
+    arguments = {"patience": 0, "factor": 0.5, "threshold": 1e-4}
+    run = ts.train(
+        "iris",
+        model="mlp",
+        epochs=12,
+        patience=None,
+        monitor="accuracy",
+        scheduler="ReduceLROnPlateau",
+        scheduler_arguments=arguments,
+        out=str(tmp_path / "run"),
+        quiet=True,
+    )
+    values = [record["val_accuracy"] for record in run.records]
+    rates = [record["lr"] for record in run.records]
+    best, expected = values[0], [rates[0]]
+    for value in values[1:-1]:
+        better = value > best * (1 + 1e-4)
+        best = max(best, value)
+        expected.append(expected[-1] * (1.0 if better else 0.5))
+    assert values[0] < max(values)
+    assert rates[1:] == pytest.approx(expected)

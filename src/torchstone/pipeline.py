@@ -135,6 +135,7 @@ def train_model(
         epochs=settings.epochs,
         warmup=options.warmup,
         arguments=options.scheduler_arguments,
+        mode=monitoring.mode(task, settings.monitor),
     )
     state = TrainState.create(module, optimizer, schedule, settings)
     objective = Objective(loss)

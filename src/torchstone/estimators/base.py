@@ -37,7 +37,7 @@ from torchstone.estimators.inputs import (
 from torchstone.evaluation.evaluate import model_outputs
 from torchstone.evaluation.restore import Restored
 from torchstone.fitting import FitArguments, fit
-from torchstone.flow import planning
+from torchstone.flow import monitoring, planning
 from torchstone.flow.preparation import Prepared, divide_and_encode
 from torchstone.models.build import build_model, build_own, is_user_class, recipe
 from torchstone.pipeline import build_loss
@@ -139,7 +139,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 val=val,
                 loss=loss,
                 optimizer=self._optimizer(training, module),
-                scheduler=_scheduler(training, train.steps),
+                scheduler=_scheduler(training, train.steps, task),
                 quiet=not self.verbose,
                 **asked,
             )
@@ -263,12 +263,13 @@ def _asked(training: TrainingConfig, *, has_validation: bool) -> dict[str, Any]:
     return asked if has_validation else {**asked, "patience": None}
 
 
-def _scheduler(training: TrainingConfig, steps: int) -> Callable[[Optimizer], Schedule | None]:
+def _scheduler(training: TrainingConfig, steps: int, task: Task) -> Callable[[Optimizer], Schedule | None]:
     """A function of the optimizer that makes the schedule over the whole training.
 
     Args:
         training: the resolved options.
         steps: batches of an epoch.
+        task: whose metric a scheduler may follow.
     """
 
     def make(optimizer: Optimizer) -> Schedule | None:
@@ -279,6 +280,7 @@ def _scheduler(training: TrainingConfig, steps: int) -> Callable[[Optimizer], Sc
             epochs=planning.known(training.epochs),
             warmup=training.warmup,
             arguments=training.scheduler_arguments,
+            mode=monitoring.mode(task, training.monitor),
         )
 
     return make

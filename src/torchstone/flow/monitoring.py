@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from torch import Tensor
 
@@ -23,6 +24,11 @@ _SHOWN: dict[TaskKind, tuple[str, ...]] = {
 def directions(task: Task) -> dict[str, bool]:
     """For each metric that can be monitored whether higher is better."""
     return {key: metrics.METRICS[key].higher_is_better for key in metrics.known(task)}
+
+
+def mode(task: Task, monitor: str) -> Literal["min", "max"]:
+    """Which way the monitored number gets better, for a scheduler that follows it."""
+    return "max" if directions(task).get(monitor.removeprefix("val_")) else "min"
 
 
 def epoch_metrics(restored: Restored, monitor: str) -> Callable[[Tensor, Tensor], dict[str, float]]:
