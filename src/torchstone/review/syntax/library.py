@@ -103,6 +103,8 @@ def _made_by(name: str) -> Kind | None:
         return "optimizer"
     if name.startswith("torch.optim.lr_scheduler."):
         return "scheduler"
+    if name.startswith("transformers.") and last.startswith("get_") and "_schedule" in last:
+        return "scheduler"
     if name in LOSSES:
         return "loss"
     if name.startswith("torch.nn.") and name.count(".") == 2 and last[:1].isupper() and last != "Parameter":
