@@ -1,0 +1,141 @@
+"""The optimizer steps where no gradient is: backward comes after the step, or never.
+
+## What it does
+Follows the order of events in a training loop, and reports a step before which gradients were cleared and
+no backward pass came in between.
+
+## Why is this bad?
+The step sees no gradient: parameters do not move (or move by momentum and weight decay alone). What a
+later `backward()` computes is cleared before anybody uses it. Nothing fails.
+
+## References
+- [Taking an optimization step](https://docs.pytorch.org/docs/stable/optim.html#taking-an-optimization-step)
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.effects import events
+from torchstone.review.syntax.events import Loop, Seen
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.training import clears, inside, made_inside, may_touch, runs_once, stepped
+from torchstone.review.syntax.values import Value
+
+CODE = "TS104"
+NAME = "step-without-backward"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in [(torch.randn(8, 4), torch.randn(8, 1))] * 3:
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            optimizer.step()  # TS104
+            loss.backward()
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in [(torch.randn(8, 4), torch.randn(8, 1))] * 3:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+    """,
+)
+
+_COMPUTING = ("backward", "gradient", "update")
+_SUSPECT = ("back", "optim", "step", "update", "train", "fit", "learn", "run", "closure", "apply")
+_PURE = {"criterion", "loss_fn", "loss_func", "loss_function", "model", "net", "network"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at what happens before each step of a loop."""
+    for seen in events(file):
+        for step in seen:
+            optimizer = step.event.target
+            if step.event.kind != "step" or not step.loops or optimizer is None:
+                continue
+            loop = step.loops[-1]
+            if optimizer.kind != "optimizer" or optimizer.cls is not None:
+                continue
+            if not made_inside(optimizer, loop) and not runs_once(loop):
+                here = inside(loop, seen)
+                zero = _cleared(here, step, optimizer)
+                if zero is not None:
+                    yield from _judged(file, here, step, zero)
+
+
+def _cleared(here: list[Seen], step: Seen, optimizer: Value) -> Seen | None:
+    """The clearing that surely is the last thing that happens to the gradients before a step."""
+    if any(each.event.kind == "opaque" and may_touch(each, optimizer) for each in here):
+        return None
+    position = here.index(step)
+    before, after = here[:position], here[position + 1 :]
+    # A backward before the step, and a clearing between them, is another mistake.
+    if any(each.event.kind in _COMPUTING for each in before):
+        return None
+    for each in (*reversed(before), *reversed(after)):
+        if each.event.kind in (*_COMPUTING, "step"):
+            return None
+        if each.event.kind == "zero":
+            sure = each.loops == step.loops and each.branches == step.branches[: len(each.branches)]
+            return each if sure and clears(each, optimizer) else None
+    return None
+
+
+def _judged(file: File, here: list[Seen], step: Seen, zero: Seen) -> Iterator[Finding]:
+    backward = next((each for each in here if each.event.kind in _COMPUTING), None)
+    if backward is None and _may_go_back(step, step.loops[-1]):
+        return
+    name = stepped(step)
+    related = [zero.event.frame.file.related(zero.event.node, "gradients are cleared here")]
+    if backward is not None:
+        node = backward.event.node
+        related.append(backward.event.frame.file.related(node, "and computed here, after the step"))
+        message = f"`{name}` steps before the backward pass: its gradients have just been cleared"
+        fix = Fix(f"Call `{name}.step()` after `backward()`.")
+    else:
+        message = f"`{name}` steps without a gradient: nothing in the loop goes back through the loss"
+        fix = Fix("Call `loss.backward()` before the step.")
+    why = "the parameters do not move"
+    yield file.finding(
+        CODE, NAME, SEVERITY, step.place(file), message, why=why, fix=fix, related=tuple(related)
+    )
+
+
+def _may_go_back(step: Seen, loop: Loop) -> bool:
+    """Whether a call in the loop that reading cannot follow may compute gradients."""
+    places: list[tuple[Frame, ast.AST]] = [(loop.frame, loop.node)]
+    places += [(call.frame, call.node) for call in step.calls]
+    if step.event.frame is not loop.frame:
+        places.append((step.event.frame, step.event.frame.scope.node))
+    for frame, around in places:
+        for call in (part for part in ast.walk(around) if isinstance(part, ast.Call)):
+            if isinstance(call.func, ast.Name):
+                known = hasattr(builtins, call.func.id) or call.func.id in _PURE
+                if not known and frame.value(call.func) is None:
+                    return True
+            elif isinstance(call.func, ast.Attribute):
+                suspect = any(word in call.func.attr.lower() for word in _SUSPECT)
+                if suspect and frame.value(call.func.value) is None:
+                    return True
+    return False
