@@ -280,6 +280,8 @@ class _Builder:
             ("torch.func.", "torch.optim.swa_utils.update_bn")
         ):
             return [Event("gradient", node, frame)]
+        if name.startswith("torch.nn.utils.clip_grad_"):
+            return [Event("clip", node, frame)]
         if name.startswith(_HARMLESS_LIBRARIES) or name in _HARMLESS_NAMES:
             return []
         return self._opaque(frame, node)

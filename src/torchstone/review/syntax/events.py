@@ -25,6 +25,7 @@ EventKind = Literal[
     "forward",  # target: the module that is called
     "gradient",  # gradients are computed or set by hand
     "update",  # parameters are changed by hand
+    "clip",  # gradients are clipped
     "opaque",  # a call that cannot be followed; `values` is what it is given
 ]
 Switching = Literal["off", "on", "unknown"]

@@ -25,6 +25,8 @@ _TRAINING_CALLS = {
     "inference_mode",
     "set_grad_enabled",
     "enable_grad",
+    "clip_grad_norm_",
+    "clip_grad_value_",
 }
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 CLEARING = re.compile(r"(zero|reset|clear|clean).*grad|grad.*(zero|reset|clear)")
