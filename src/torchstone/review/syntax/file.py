@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -232,11 +233,12 @@ class File:
                 called = frame.value(node.func)
                 if called is None or len(found) >= _MOST_CALL_SITES:
                     continue
-                if called.kind == "function" and called.function is scope:
+                home = called.frame.file if called.frame is not None else file
+                if called.kind == "function" and _is_same(called.function, scope, home, self):
                     found.append((frame, node, called.owner))
                 elif called.kind == "class" and called.cls is not None:
                     init = called.cls.method("__init__")
-                    if init is not None and init[1] is scope:
+                    if init is not None and _is_same(init[1], scope, init[0].file, self):
                         found.append((frame, node, frame.value(node)))
         self.cache[key] = found
         return found
@@ -326,3 +328,12 @@ class File:
     def starts_line(self, node: ast.stmt) -> bool:
         """Whether nothing but white space stands before a statement on its line."""
         return not self.source.lines[node.lineno - 1].encode()[: node.col_offset].strip()
+
+
+def _is_same(scope: Scope | None, other: Scope, file: File, mine: File) -> bool:
+    """Whether two scopes are one function; a file that imports the checked one has its own copy of it."""
+    if scope is other or scope is None or file is mine:
+        return scope is other
+    places = [(s.name, getattr(s.node, "lineno", 0)) for s in (scope, other)]
+    names = [os.path.basename(each.source.path) for each in (file, mine)]
+    return places[0] == places[1] and names[0] == names[1]

@@ -1,0 +1,195 @@
+"""`ReduceLROnPlateau` gets no metric, the epoch, or a metric that it takes the wrong way round.
+
+## What it does
+Reports a step of `ReduceLROnPlateau` without a metric or with the number of the epoch, and one that gets
+an accuracy in mode "min" (the default) or a loss in mode "max".
+
+## Why is this bad?
+In mode "min" a rising accuracy is no progress: the rate is cut every few epochs while the model still
+learns, and training stands still. The epoch's number only ever rises, so it does the same. Without a metric
+the call fails.
+
+## References
+- [ReduceLROnPlateau](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html)
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.schedules import PLATEAU, given
+from torchstone.review.syntax.training import receiver
+from torchstone.review.syntax.values import Value
+
+CODE = "TS510"
+NAME = "plateau-metric"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+        from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+        model = nn.Linear(4, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scheduler = ReduceLROnPlateau(optimizer, patience=3)
+        x, y = torch.randn(8, 4), torch.randint(2, (8,))
+        for epoch in range(30):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            accuracy = (model(x).argmax(dim=1) == y).float().mean().item()
+            scheduler.step(accuracy)  # TS510
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = ReduceLROnPlateau(optimizer, mode="max", patience=3)
+    x, y = torch.randn(8, 4), torch.randint(2, (8,))
+    for epoch in range(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        accuracy = (model(x).argmax(dim=1) == y).float().mean().item()
+        scheduler.step(accuracy)
+    """,
+)
+
+_HIGHER = {"acc", "accuracy", "accuracies", "acc1", "accs", "f1", "auc", "auroc", "iou", "miou", "bleu"}
+_HIGHER |= {"psnr", "ssim", "map", "dice", "r2", "precision", "recall", "correct", "reward"}
+_LOWER = {"loss", "losses", "err", "error", "mse", "rmse", "mae", "nll", "perplexity", "ppl", "wer", "cer"}
+_SAME_WORTH = {"item", "mean", "cpu", "detach", "float", "numpy", "compute"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each step of a scheduler that surely waits for a plateau."""
+    if "ReduceLROnPlateau" not in file.source.text and not file.index.calls_by_name.get("step"):
+        return
+    for call in file.index.calls_by_name.get("step", ()):
+        scheduler = file.value(call.func.value) if isinstance(call.func, ast.Attribute) else None
+        if scheduler is None or scheduler.kind != "scheduler" or scheduler.name != PLATEAU:
+            continue
+        if scheduler.cls is not None or scheduler.call is None or _told_apart(file, call):
+            continue
+        yield from _wrong(file, call, scheduler)
+
+
+def _told_apart(file: File, call: ast.Call) -> bool:
+    """Whether the code asks which kind of scheduler it has before it steps."""
+    for above in file.index.ancestors(call):
+        if isinstance(above, ast.Try):
+            return True
+        if isinstance(above, ast.If | ast.IfExp | ast.Match):
+            test = ast.unparse(above.subject if isinstance(above, ast.Match) else above.test).lower()
+            if any(word in test for word in ("plateau", "isinstance", "sched", "type(")):
+                return True
+    return False
+
+
+def _wrong(file: File, call: ast.Call, scheduler: Value) -> Iterator[Finding]:
+    name = receiver(call)
+    metric = given(call, 0, "metrics")
+    if metric is None:
+        if not call.args and not call.keywords:
+            message = f"`{name}.step()` needs the metric that should not stand still"
+            yield _finding(
+                file, call, scheduler, message, "the call stops with a TypeError", "Pass the metric."
+            )
+        return
+    text = ast.unparse(metric)
+    if _is_epoch(file, metric):
+        message = f"`{name}` gets the epoch's number `{text}` as its metric"
+        yield _finding(file, call, scheduler, message, "it only ever rises", "Pass a validation loss.")
+        return
+    mode = _mode(scheduler)
+    direction = _direction(file, metric)
+    if mode is None or direction is None or mode == direction:
+        return
+    better = "higher" if direction == "max" else "lower"
+    message = f'`{name}` is in mode "{mode}", but `{text}` is better when {better}'
+    why = "progress is taken for a plateau, and the rate is cut while the model still learns"
+    yield _finding(file, call, scheduler, message, why, f'Make the scheduler with `mode="{direction}"`.')
+
+
+def _mode(scheduler: Value) -> str | None:
+    assert scheduler.call is not None  # noqa: S101 (asked by the caller)
+    if any(keyword.arg is None for keyword in scheduler.call.keywords):
+        return None
+    node = given(scheduler.call, 1, "mode")
+    if node is None:
+        starred = any(isinstance(each, ast.Starred) for each in scheduler.call.args)
+        return None if starred else "min"
+    return node.value if isinstance(node, ast.Constant) and node.value in ("min", "max") else None
+
+
+def _is_epoch(file: File, metric: ast.expr) -> bool:
+    """Whether a metric is the variable of a loop over a range."""
+    if not isinstance(metric, ast.Name):
+        return False
+    bindings = file.reaching(file.index.scope_of(metric)).of(metric) or ()
+    iterables = [binding.value for binding in bindings]
+    return bool(iterables) and all(
+        binding.kind == "for" and isinstance(each, ast.Call) and ast.unparse(each.func) in ("range", "trange")
+        for binding, each in zip(bindings, iterables, strict=True)
+    )
+
+
+def _direction(file: File, metric: ast.expr, depth: int = 0) -> str | None:
+    """Whether a metric is better when it is higher ("max") or lower ("min"), by its name."""
+    if isinstance(metric, ast.Call):
+        function = metric.func
+        if isinstance(function, ast.Attribute) and function.attr in _SAME_WORTH and not metric.args:
+            return _direction(file, function.value, depth)
+        if isinstance(function, ast.Name) and function.id in ("float", "sum") and len(metric.args) == 1:
+            return _direction(file, metric.args[0], depth)
+        return None
+    if isinstance(metric, ast.BinOp) and isinstance(metric.op, ast.Div):
+        return _direction(file, metric.left, depth)
+    if isinstance(metric, ast.Subscript) and isinstance(metric.slice, ast.Constant):
+        key = metric.slice.value
+        return _by_name(key) if isinstance(key, str) else _direction(file, metric.value, depth)
+    if isinstance(metric, ast.Attribute):
+        return _by_name(metric.attr)
+    if not isinstance(metric, ast.Name) or _turned(file, metric):
+        return None
+    return _by_name(metric.id)
+
+
+def _turned(file: File, metric: ast.Name) -> bool:
+    """Whether what a name stands for may be turned round: `-accuracy`, `1 - accuracy`."""
+    for binding in file.index.scope_of(metric).bindings.get(metric.id, ()):
+        for part in ast.walk(binding.value) if binding.value is not None else ():
+            if isinstance(part, ast.USub | ast.Sub):
+                return True
+    return False
+
+
+def _by_name(name: str) -> str | None:
+    parts = set(re.split(r"_+|(?<=[a-z])(?=[A-Z])|(?<=[a-z])(?=\d{2})", name))
+    words = {part.lower() for part in parts}
+    higher, lower = words & _HIGHER, words & _LOWER
+    if higher and lower:
+        return None
+    if words & {"neg", "negative", "minus", "inv", "inverse"}:
+        return None
+    return "max" if higher else "min" if lower else None
+
+
+def _finding(file: File, call: ast.Call, scheduler: Value, message: str, why: str, fix: str) -> Finding:
+    assert scheduler.call is not None and scheduler.frame is not None  # noqa: S101, PT018 (asked before)
+    made = scheduler.frame.file.related(scheduler.call, "the scheduler is made here")
+    return file.finding(CODE, NAME, SEVERITY, call, message, why=why, fix=Fix(fix), related=(made,))
