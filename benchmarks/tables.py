@@ -8,9 +8,9 @@ training rows and columns, and all are measured on its test rows:
 - linear: scikit-learn's LogisticRegression (1,000 iterations at most) or Ridge with their defaults, on the
   rows as torchstone encodes them.
 
-The metric of a table is that of its kind: ROC AUC for two classes, log loss for more (accuracy is nearly always
-1 on penguins), RMSE for numbers. A rank is that of the mean over the seeds. The default recipe was found while
-scores of these tables could be seen.
+The metric of a table is that of its kind: ROC AUC for two classes, log loss for more (accuracy is nearly
+always 1 on penguins), RMSE for numbers. A rank is that of the mean over the seeds. The default recipe was
+found while scores of these tables could be seen.
 
     python benchmarks/tables.py --data FOLDER
     python benchmarks/tables.py --data FOLDER --table adult --seeds 5 --output results.json
