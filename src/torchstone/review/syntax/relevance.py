@@ -127,9 +127,22 @@ def _touching_scopes(file: File) -> set[Scope]:
         ]
         for node in nodes:
             found.update(_scopes_around(file, node))
+            decorated = _decorated(file, node)
+            if decorated is not None:
+                found.add(decorated)
         file.cache["touching"] = found
     result: set[Scope] = file.cache["touching"]
     return result
+
+
+def _decorated(file: File, node: ast.AST) -> Scope | None:
+    """The function that `node` decorates: `@torch.no_grad()` stands outside of its scope."""
+    parent = file.index.parents.get(node)
+    if isinstance(parent, ast.Call):
+        node, parent = parent, file.index.parents.get(parent)
+    if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and node in parent.decorator_list:
+        return file.index.scopes[parent]
+    return None
 
 
 def _functions_around(file: File, node: ast.AST) -> Iterator[Scope]:
