@@ -22,7 +22,7 @@ from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.origins import Origin, origins
+from torchstone.review.syntax.gradients import Source, gradient_sources
 from torchstone.review.syntax.training import loss_of
 
 CODE = "TS108"
@@ -89,21 +89,21 @@ def check(file: File) -> Iterator[Finding]:
                 yield _finding(file, forward, each, seen)
 
 
-def _unrecorded(backward: Seen, recording: dict[int, set[str]]) -> Origin | None:
+def _unrecorded(backward: Seen, recording: dict[int, set[str]]) -> Source | None:
     """The first of the forwards behind a loss, when none of them is recorded."""
     loss = loss_of(backward)
-    found = origins(backward.event.frame, loss) if loss is not None else None
+    found = gradient_sources(backward.event.frame, loss) if loss is not None else None
     if not found:
         return None
-    forwards = [origin for origin in found if origin.kind == "forward"]
-    if not forwards or any(origin.kind == "leaf" for origin in found):
+    forwards = [source for source in found if source.kind == "forward"]
+    if not forwards or any(source.kind == "leaf" for source in found):
         return None
-    if all(recording.get(id(origin.node)) == {"off"} for origin in forwards):
+    if all(recording.get(id(source.node)) == {"off"} for source in forwards):
         return forwards[0]
     return None
 
 
-def _finding(file: File, forward: Origin, backward: Seen, seen: list[Seen]) -> Finding:
+def _finding(file: File, forward: Source, backward: Seen, seen: list[Seen]) -> Finding:
     place = next(each for each in seen if each.event.node is forward.node).place(file)
     name = ast.unparse(forward.node.func) if isinstance(forward.node, ast.Call) else "the model"
     return file.finding(
