@@ -84,8 +84,10 @@ def check(file: File) -> Iterator[Finding]:
     if "parameters" in calls:
         for call in calls["parameters"]:
             made = file.index.parents.get(call)
-            value = file.value(made) if isinstance(made, ast.Call) else None
-            if made is not None and value is not None and value.kind == "optimizer" and value.call is made:
+            if not isinstance(made, ast.Call):
+                continue
+            value = file.value(made)
+            if value is not None and value.kind == "optimizer" and value.call == made:
                 yield from _after(file, made, value)
     for cls in file.classes:
         if cls.is_module:
