@@ -1,4 +1,4 @@
-"""Where data comes from: the expressions that a value was made of, followed backwards through names and calls."""
+"""Where data comes from: what a value was made of, backwards through names and calls."""
 
 from __future__ import annotations
 

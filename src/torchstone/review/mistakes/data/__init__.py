@@ -1,0 +1,1 @@
+"""Mistakes with data (TS4xx)."""
