@@ -1,0 +1,264 @@
+"""An in-place operation changes a value that the backward pass needs, or a leaf.
+
+## What it does
+Reports in-place changes (`x += ...`, `x[i] = ...`, `x.mul_()`) of the output of an operation that needs its
+output again (sigmoid, softmax, relu, exp ...), of the input of a layer in the same statement, and of
+tensors that themselves require gradients.
+
+## Why is this bad?
+`backward()` stops with "one of the variables needed for gradient computation has been modified by an
+inplace operation", far from the line that did it; a leaf stops at once.
+
+## References
+- [In-place operations with autograd](https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.gradients import gradient_sources
+from torchstone.review.syntax.knowledge import words
+from torchstone.review.syntax.scopes import Scope
+
+CODE = "TS112"
+NAME = "inplace-on-needed"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(4, 4)
+
+            def forward(self, x):
+                gate = torch.sigmoid(self.layer(x))
+                gate *= 2  # TS112
+                return gate
+
+        Block()
+        """,
+        fixed="""
+        import torch
+        from torch import nn
+
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(4, 4)
+
+            def forward(self, x):
+                gate = torch.sigmoid(self.layer(x))
+                gate = gate * 2
+                return gate
+
+        Block()
+        """,
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+            self.norm = nn.LayerNorm(4)
+
+        def forward(self, x):
+            out = self.norm(self.layer(x))
+            out += x
+            return torch.relu(out)
+
+    Block()(torch.randn(2, 4)).sum().backward()
+    """,
+    """
+    import torch
+
+    weight = torch.zeros(4, requires_grad=True)
+    for x in torch.randn(3, 4):
+        (weight * x).sum().backward()
+        with torch.no_grad():
+            weight -= 0.1 * weight.grad
+            weight.grad.zero_()
+    """,
+)
+
+_SAVED = words("sigmoid tanh exp sqrt relu rsqrt reciprocal tan softmax log_softmax")
+_SAVING_LAYERS = {f"torch.nn.{name}" for name in words("ReLU Sigmoid Tanh Softmax LogSoftmax")}
+_INPUT_LAYERS = {
+    f"torch.nn.{name}"
+    for name in words(
+        "Linear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d LayerNorm BatchNorm1d "
+        "BatchNorm2d BatchNorm3d GroupNorm"
+    )
+}
+_CHANGING = words(
+    "add_ sub_ mul_ div_ clamp_ clamp_min_ clamp_max_ masked_fill_ zero_ fill_ pow_ abs_ neg_ exp_ sqrt_ "
+    "round_ floor_ copy_ index_fill_ scatter_ relu_ sigmoid_ tanh_ normal_ uniform_"
+)
+_LEAVES = {f"torch.{name}" for name in words("zeros ones empty full rand randn tensor zeros_like ones_like")}
+_NOT_TRAINING = ("train", "eval", "infer", "test", "export", "grad", "no_", "trac", "script")
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each in-place change of a name."""
+    for statement, name in _changes(file):
+        frame = file.frame_of(name)
+        if not frame.scope.is_function and not isinstance(frame.scope.node, ast.Module):
+            continue
+        if _switched(file, statement):
+            continue
+        if _is_leaf(frame, name):
+            what = f"`{name.id}` requires gradients and is changed in place: autograd forbids it"
+            fix = Fix(f"Change `{name.id}` under `torch.no_grad()`.")
+            yield file.finding(CODE, NAME, SEVERITY, statement, what, why="the program stops here", fix=fix)
+            continue
+        if not _is_trained(file, frame.scope):
+            continue
+        needed = _saved_output(frame, name) or _saved_input(frame, statement, name)
+        if needed is not None:
+            yield _finding(file, statement, name, needed)
+
+
+def _changes(file: File) -> Iterator[tuple[ast.stmt, ast.Name]]:
+    """The statements that change what a name stands for, in place."""
+    for node in (*file.index.nodes[ast.AugAssign], *file.index.nodes[ast.Assign]):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]  # type: ignore[attr-defined]
+        for each in targets:
+            target = each.value if isinstance(each, ast.Subscript) else each
+            changed = isinstance(node, ast.AugAssign) or isinstance(each, ast.Subscript)
+            if changed and isinstance(target, ast.Name) and isinstance(node, ast.stmt):
+                yield node, target
+    for method in _CHANGING & file.index.calls_by_name.keys():
+        for call in file.index.calls_by_name[method]:
+            if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+                yield file.statement(call), call.func.value
+
+
+def _switched(file: File, statement: ast.stmt) -> bool:
+    """Whether the change may run where nothing is recorded, or outside of training."""
+    for node in file.index.ancestors(statement):
+        if isinstance(node, ast.With):
+            texts = [ast.unparse(item.context_expr) for item in node.items]
+            if any("autocast" not in text for text in texts):
+                return True
+        if isinstance(node, ast.If) and any(word in ast.unparse(node.test) for word in _NOT_TRAINING):
+            return True
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.decorator_list:
+            return True
+    return "set_grad_enabled(False)" in file.source.text
+
+
+def _is_trained(file: File, scope: Scope) -> bool:
+    """Whether a function surely is part of training: a module's forward, or it goes back itself."""
+    cls = scope.method_of
+    if cls is not None and scope.name == "forward":
+        return file.class_of(cls).is_module
+    backward = file.index.calls_by_name.get("backward", ())
+    return any(
+        file.index.scope_of(call) is scope and not _switched(file, file.statement(call)) for call in backward
+    )
+
+
+def _is_leaf(frame: Frame, name: ast.Name) -> bool:
+    """Whether a name surely stands for a tensor that was made with `requires_grad=True`."""
+    bindings = frame.file.reaching(frame.scope).of(name)
+    made = [b for b in bindings or () if b.kind != "augment"]
+    if not made or any(b.kind != "assign" or b.path or b.scope is not frame.scope for b in made):
+        return False
+    for binding in made:
+        call = binding.value
+        if not isinstance(call, ast.Call) or frame.name(call.func) not in _LEAVES:
+            return False
+        wanted = [k.value for k in call.keywords if k.arg == "requires_grad"]
+        if not any(isinstance(value, ast.Constant) and value.value is True for value in wanted):
+            return False
+    text = frame.file.source.text
+    return f"{name.id}.requires_grad_(" not in text and f"{name.id}.requires_grad =" not in text
+
+
+def _saved_output(frame: Frame, name: ast.Name) -> ast.expr | None:
+    """The operation that needs its output again, when a name surely is that output."""
+    bindings = frame.file.reaching(frame.scope).of(name)
+    made = [b for b in bindings or () if b.kind != "augment"]
+    if len(made) != 1 or made[0].kind != "assign" or made[0].path or not isinstance(made[0].value, ast.Call):
+        return None
+    call = made[0].value
+    argument = _needs_output(frame, call)
+    sources = gradient_sources(frame, argument) if argument is not None else None
+    return call if any(source.kind == "forward" for source in sources or ()) else None
+
+
+def _needs_output(frame: Frame, call: ast.Call) -> ast.expr | None:
+    """What an operation that keeps its output is applied to."""
+    called = frame.value(call.func)
+    if called is not None and called.kind == "module" and called.name in _SAVING_LAYERS and call.args:
+        return call.args[0]
+    if called is not None and called.kind == "library" and call.args:
+        prefix, _, last = (called.name or "").rpartition(".")
+        return call.args[0] if prefix in ("torch", "torch.nn.functional") and last in _SAVED else None
+    if called is None and isinstance(call.func, ast.Attribute) and call.func.attr in _SAVED:
+        base = frame.value(call.func.value)
+        return call.func.value if base is None or base.kind == "tensor" else None
+    return None
+
+
+def _saved_input(frame: Frame, statement: ast.stmt, name: ast.Name) -> ast.expr | None:
+    """The layer in `x += layer(x)`, which needs `x` as it was."""
+    if not isinstance(statement, ast.AugAssign) or statement.target is not name:
+        return None
+    if "autocast" in frame.file.source.text:
+        return None  # the layer may have got a copy of another dtype
+    for call in (part for part in ast.walk(statement.value) if isinstance(part, ast.Call)):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("detach", "item"):
+            return None
+        given = call.args[0] if len(call.args) == 1 else None
+        if isinstance(given, ast.Name) and given.id == name.id:
+            called = frame.value(call.func)
+            if called is not None and called.kind == "module" and called.name in _INPUT_LAYERS:
+                return call
+    return None
+
+
+def _finding(file: File, statement: ast.stmt, name: ast.Name, needed: ast.expr) -> Finding:
+    text = ast.unparse(needed)
+    shown = text if len(text) <= 50 else f"{text[:47]}..."
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        statement,
+        f"`{name.id}` is changed in place, and the backward pass of `{shown}` needs it as it was",
+        why="backward() stops with an error",
+        fix=_fix(file, statement, name),
+        related=(file.related(needed, "this operation keeps it for its backward pass"),),
+    )
+
+
+def _fix(file: File, statement: ast.stmt, name: ast.Name) -> Fix:
+    description = f"Make a new tensor: `{name.id} = {name.id} + ...`."
+    if not isinstance(statement, ast.AugAssign) or statement.target is not name:
+        return Fix(description)
+    operator = _OPERATORS.get(type(statement.op))
+    if operator is None or statement.lineno != statement.end_lineno:
+        return Fix(description)
+    line = file.source.lines[statement.lineno - 1].encode()
+    value = line[statement.value.col_offset : statement.value.end_col_offset].decode()
+    if isinstance(statement.value, ast.BinOp | ast.IfExp | ast.Compare | ast.BoolOp | ast.Lambda):
+        value = f"({value})"
+    new = f"{name.id} = {name.id} {operator} {value}"
+    return Fix(description, safe=True, edits=(file.replace(statement, new),))
