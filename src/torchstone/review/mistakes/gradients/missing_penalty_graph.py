@@ -106,7 +106,7 @@ def _becomes_loss(file: File, call: ast.Call) -> bool:
     """Whether what a gradient is made into is measured and goes into a backward."""
     name = _assigned(file, call)
     scope = file.index.scope_of(call)
-    return name is not None and _goes_back(file, scope, name, measured=False, depth=0)
+    return name is not None and _goes_back(file, scope, call, name, measured=False, depth=0)
 
 
 def _assigned(file: File, node: ast.AST) -> str | None:
@@ -124,12 +124,13 @@ def _assigned(file: File, node: ast.AST) -> str | None:
     return None
 
 
-def _goes_back(file: File, scope: Scope, name: str, *, measured: bool, depth: int) -> bool:
-    """Whether a name becomes, by measures and sums alone, the loss of a backward."""
+def _goes_back(file: File, scope: Scope, made: ast.Call, name: str, *, measured: bool, depth: int) -> bool:
+    """Whether a name becomes, by measures and sums alone, the loss of a backward; `made` gave it its value."""
+    start = file.statement(made)
     losses = {name: measured}
     for node in sorted(_statements(file, scope), key=lambda each: each.lineno):
         value = node.value
-        if value is None:
+        if value is None or node.lineno <= start.lineno:
             continue
         used = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)} & losses.keys()
         targets = _targets(node)
@@ -142,7 +143,7 @@ def _goes_back(file: File, scope: Scope, name: str, *, measured: bool, depth: in
         now = all(losses[each] for each in used) or any(word in text for word in _SIZES)
         if isinstance(node, ast.Return):
             if depth < 2 and any(
-                _goes_back(caller.file, caller.file.index.scope_of(call), into, measured=now, depth=depth + 1)
+                _goes_back(caller.file, caller.scope, call, into, measured=now, depth=depth + 1)
                 for caller, call, _ in file.callers(scope)
                 if (into := _assigned(caller.file, call)) is not None
             ):
