@@ -125,7 +125,7 @@ def _assigned(file: File, node: ast.AST) -> str | None:
 
 
 def _goes_back(file: File, scope: Scope, made: ast.Call, name: str, *, measured: bool, depth: int) -> bool:
-    """Whether a name becomes, by measures and sums alone, the loss of a backward; `made` gave it its value."""
+    """Whether a name, made by a call, becomes the loss of a backward by measures and sums alone."""
     start = file.statement(made)
     losses = {name: measured}
     for node in sorted(_statements(file, scope), key=lambda each: each.lineno):
