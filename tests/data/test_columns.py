@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -92,3 +92,13 @@ def test_typed_columns() -> None:
         None,
     ]
     assert to_numbers(pl.Series(["1e3", "x"])).to_list() == [1000.0, None]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_a_span_of_time_is_a_number_of_seconds(unit: Any) -> None:
+    spans = pl.Series("x", [timedelta(seconds=1.5), None, timedelta(days=-1)] * 7, dtype=pl.Duration(unit))
+    assert guess_columns(spans.to_frame())["x"].kind == "numeric"
+    for kind in ("numeric", "categorical"):
+        typed, unread = convert(clean(spans), kind)
+        assert typed.cast(pl.Float64).to_list()[:3] == [1.5, None, -86400.0]
+        assert not unread.any()

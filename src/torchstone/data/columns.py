@@ -145,7 +145,7 @@ def guess_column(cleaned: pl.Series) -> ColumnGuess:
         return ColumnGuess("constant")
     if dtype == pl.Boolean:
         return ColumnGuess("boolean")
-    if dtype.is_temporal() and dtype not in (pl.Duration, pl.Time):
+    if dtype.is_temporal() and dtype != pl.Time:
         return ColumnGuess("datetime", ISO)
     if dtype in (pl.Categorical, pl.Enum):
         return ColumnGuess("categorical")

@@ -45,17 +45,22 @@ DATETIME_FORMATS = (
 
 _GUISES = tuple(guise.lower() for guise in MISSING)
 
+_TICKS = {"ms": 1e3, "us": 1e6, "ns": 1e9}
+"""How many units of a span of time are a second."""
+
 
 def clean(series: pl.Series, missing: Sequence[str] = ()) -> pl.Series:
     """A column as it came, its text trimmed and null where a value is missing.
 
     Args:
         series: a column of any type; one that is typed already (numbers, truth values, points in time,
-            categories) stays as it is.
+            categories) stays as it is, but spans of time become their numbers of seconds.
         missing: further guises of a missing value, as given with ``--missing``.
     """
     if series.dtype == pl.Null:
         return series.cast(pl.String)
+    if isinstance(series.dtype, pl.Duration):
+        return series.to_physical().cast(pl.Float64) / _TICKS[series.dtype.time_unit]
     if series.dtype == pl.Binary:
         series = series.cast(pl.String, strict=False)
     if series.dtype != pl.String:
