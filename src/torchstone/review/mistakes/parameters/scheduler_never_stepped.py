@@ -1,0 +1,142 @@
+"""A scheduler is made and never stepped.
+
+## What it does
+Reports a learning rate scheduler whose name is never used again, or only to be saved and read, where its
+optimizer steps.
+
+## Why is this bad?
+The learning rate stays at its first value (for a warm-up at a small part of it). Nothing fails.
+
+## References
+- [How to adjust learning rate](https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.scopes import Scope
+from torchstone.review.syntax.values import Value
+
+CODE = "TS508"
+NAME = "scheduler-never-stepped"
+SEVERITY: Severity = "warning"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10)  # TS508
+        for epoch in range(30):
+            loss = nn.functional.mse_loss(model(torch.randn(8, 4)), torch.randn(8, 1))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10)
+    for epoch in range(30):
+        loss = nn.functional.mse_loss(model(torch.randn(8, 4)), torch.randn(8, 1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+    """,
+)
+
+_READING = {"state_dict", "load_state_dict", "get_last_lr", "get_lr"}
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each scheduler that an assignment names."""
+    if "lr_scheduler" not in file.source.text or "step" not in file.index.calls_by_name:
+        return
+    if not file.source.complete or not _steps_an_optimizer(file):
+        return
+    for node in file.index.nodes[ast.Assign]:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.value, ast.Call):
+            continue
+        value = file.value(node.value)
+        if (
+            value is None
+            or value.kind != "scheduler"
+            or value.cls is not None
+            or value.call is not node.value
+        ):
+            continue
+        if _is_unused(file, node, node.targets[0]):
+            yield _finding(file, node, value)
+
+
+def _steps_an_optimizer(file: File) -> bool:
+    for call in file.index.calls_by_name["step"]:
+        value = file.value(call.func.value) if isinstance(call.func, ast.Attribute) else None
+        if value is not None and value.kind == "optimizer":
+            return True
+    return False
+
+
+def _is_unused(file: File, node: ast.Assign, target: ast.expr) -> bool:
+    """Whether nothing can step what an assignment names: no use of the name, in a function that steps."""
+    if not isinstance(target, ast.Name):
+        return False  # an attribute may be stepped by any file
+    scope = file.index.scope_of(node)
+    if target.id in scope.outer or _shares_names(file, scope):
+        return False
+    uses = [
+        use
+        for use in file.index.nodes[ast.Name]
+        if isinstance(use, ast.Name) and use.id == target.id and isinstance(use.ctx, ast.Load)
+    ]
+    return all(_only_reads(file, use) for use in uses) and _trains(file, scope)
+
+
+def _shares_names(file: File, scope: Scope) -> bool:
+    """Whether names may be used where reading cannot see it."""
+    calls = file.index.calls_by_name
+    if any(name in calls for name in ("locals", "globals", "vars", "exec", "eval_str")):
+        return True
+    return not scope.is_function and bool(file.project.importers(file))
+
+
+def _only_reads(file: File, use: ast.Name) -> bool:
+    parent = file.index.parents[use]
+    return isinstance(parent, ast.Attribute) and parent.attr in _READING
+
+
+def _trains(file: File, scope: Scope) -> bool:
+    """Whether the function that makes the scheduler itself loops over steps, or gives the optimizer away."""
+    return any(
+        isinstance(node, ast.For | ast.While) and (file.index.scope_of(node) is scope)
+        for kind in (ast.For, ast.While)
+        for node in file.index.nodes[kind]
+    )
+
+
+def _finding(file: File, node: ast.Assign, scheduler: Value) -> Finding:
+    name = ast.unparse(node.targets[0])
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        node,
+        f"`{name}` is made and never stepped",
+        why="the learning rate stays where the schedule begins",
+        fix=Fix(f"Call `{name}.step()` after the optimizer's steps, or leave the scheduler out."),
+    )
