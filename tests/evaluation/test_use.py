@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,17 @@ def test_what_cannot_be_predicted_or_written_is_said(
     written = capsys.readouterr().out.splitlines()
     assert written[0] == "id,prediction,probability_no,probability_yes"
     assert len(written) == 6
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_a_full_disk_is_told_alike_for_every_format(ending: str, tmp_path: Path) -> None:
+    """A file that the system lets grow no further stands for a full disk."""
+    restored, _, _, _ = _made(_table())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(UsageError, match=rf"predictions{ending} cannot be written: File too large"):
+            predict_file(restored, _table(2000, seed=1), tmp_path / f"predictions{ending}", rows=100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())

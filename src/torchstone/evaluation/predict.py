@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -169,7 +171,8 @@ def _write_text(frames: Iterator[pl.DataFrame], aside: Path, path: Path) -> int:
     write, count = _TEXT_WRITERS[path.suffix.lower()], 0
     with aside.open("wb") as file:
         for place, frame in enumerate(frames):
-            write(frame, file, place == 0)
+            with _polars_as_os_errors():
+                write(frame, file, place == 0)
             count += len(frame)
         file.flush()
         os.fsync(file.fileno())
@@ -198,9 +201,22 @@ def _write_parquet(frames: Iterator[pl.DataFrame], aside: Path) -> int:
             raise
 
     try:
-        register_io_source(parts, schema=first.schema).sink_parquet(aside)
+        with _polars_as_os_errors():
+            register_io_source(parts, schema=first.schema).sink_parquet(aside)
     except Exception:
         if failed:
             raise failed[0] from None
         raise
     return count
+
+
+@contextmanager
+def _polars_as_os_errors() -> Iterator[None]:
+    """Inside, what polars says of a file that it cannot write is the system's error, as for other files."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
