@@ -42,6 +42,16 @@ def test_nothing_is_measured_unless_asked_for() -> None:
     assert not state.updating
 
 
+@pytest.mark.parametrize("targets", [[0, 1, 0, 1], [0, -100, 0, 1]])
+def test_the_loss_of_a_sum_over_labels_is_noted_as_their_mean(targets: list[int]) -> None:
+    batch = Batch(torch.randn(4, 3), torch.tensor(targets))
+    state, objective, context = parts()
+    expected = objective.compute(state.module, batch).item()
+    train_step(state, [batch], Objective(nn.CrossEntropyLoss(reduction="sum")), context)
+    state.means.collect()
+    assert state.means.means()["loss"] == pytest.approx(expected)
+
+
 class Waits(TorchDispatchMode):
     """Counts how often a number is read from a tensor, which on a GPU waits for it."""
 

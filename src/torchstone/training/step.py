@@ -58,7 +58,9 @@ def backward(state: TrainState, group: list[Any], objective: Objective, context:
         with state.autocast:
             loss = objective.compute(state.forward, group[0])
         _backward(state, loss)
-        _note(state, loss.detach(), objective.weight(group[0]), objective)
+        summed = objective.reduction == "sum"  # its mean needs the count now
+        weight = objective.normaliser(group[0]) if summed else objective.weight(group[0])
+        _note(state, loss.detach(), weight, objective)
         return True
     # Several batches count as one: each loss weighs what its normaliser is of the sum of all.
     total = _sum([objective.normaliser(batch) for batch in group])
