@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchstone.errors import ConfigError
+from torchstone.errors import ConfigError, RunError
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.training.schedules import build_schedule
 from torchstone.training.settings import Settings
@@ -47,6 +47,49 @@ def test_a_state_in_another_type_than_the_weights_keeps_it() -> None:
     resumed = TrainState.create(other, torch.optim.SGD(other.parameters(), momentum=0.9, lr=0.1))
     resumed.load(Checkpoint(0, state.tensors(), state.state()))
     assert torch.equal(resumed.optimizer.state[other.weight]["momentum_buffer"], exact)
+
+
+def _saved(net: nn.Module, scheduler: str = "none") -> Checkpoint:
+    optimizer = torch.optim.Adam(net.parameters())
+    schedule = build_schedule(scheduler, optimizer, steps_per_epoch=2, epochs=2)
+    state = TrainState.create(net, optimizer, schedule)
+    return Checkpoint(3, state.tensors(), state.state())
+
+
+def test_another_class_of_optimizer_or_scheduler_is_refused_by_name() -> None:
+    net = nn.Linear(2, 1)
+    sgd = TrainState.create(net, torch.optim.SGD(net.parameters(), lr=0.1))
+    with pytest.raises(RunError, match=r"step 3 does not fit: it was made with Adam, .* has SGD") as caught:
+        sgd.load(_saved(net))
+    assert caught.value.hint == "Resume with the optimizer of the run."
+    adam = torch.optim.Adam(net.parameters())
+    cycle = build_schedule("onecycle", adam, steps_per_epoch=2, epochs=2)
+    with pytest.raises(RunError, match=r"made with CosineAnnealingLR, .* has OneCycleLR") as caught:
+        TrainState.create(net, adam, cycle).load(_saved(net, "cosine"))
+    assert caught.value.hint == "Resume with the scheduler of the run."
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
+def test_a_checkpoint_without_classes_is_loaded_where_it_fits(kind: type[torch.optim.Optimizer]) -> None:
+    net = nn.Linear(2, 1)
+    saved = _saved(net)
+    del saved.state["classes"]
+    state = TrainState.create(net, kind(net.parameters()))
+    if kind is torch.optim.Adam:
+        state.load(saved)
+        return
+    with pytest.raises(RunError, match="made with another optimizer or scheduler, which has no dampening"):
+        state.load(saved)
+
+
+def test_a_module_that_does_not_fit_is_told_on_one_line() -> None:
+    saved, other = _saved(nn.Sequential(nn.Linear(2, 1))), nn.Sequential(nn.Linear(3, 1), nn.Linear(1, 1))
+    state = TrainState.create(other, torch.optim.Adam(other.parameters()))
+    with pytest.raises(
+        RunError, match=r"Sequential: Missing key.*1\.weight.*size mismatch for 0\.weight"
+    ) as caught:
+        state.load(saved)
+    assert "\n" not in caught.value.message
 
 
 def test_tensors_are_filed_by_what_they_are() -> None:

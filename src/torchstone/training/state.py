@@ -150,6 +150,7 @@ class TrainState:
             "best": self.best.to_json(),
             "means": self.means.to_json(),
             "history": self.history,
+            "classes": self._classes(),
             "optimizers": {name: flatten_optimizer(o.state_dict())[1] for name, o in self.optimizers.items()},
             "schedules": {name: schedule.state_dict() for name, schedule in self.schedules.items()},
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
@@ -174,6 +175,7 @@ class TrainState:
                     f"The checkpoint has {what} {list(state[what])}, this training {list(names)}.",
                     hint="Resume with the arguments of the run.",
                 )
+        self._check_classes(checkpoint)
         try:
             self.module.load_state_dict(weights["model"])
             self._load_optimizers(state, weights["optimizer"])
@@ -181,7 +183,7 @@ class TrainState:
                 self.average.load_state_dict(weights["average"], state["average_updates"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(
-                f"The checkpoint of step {checkpoint.step} does not fit: {error}",
+                f"The checkpoint of step {checkpoint.step} does not fit: {_misfit(error)}",
                 hint="Resume with the module and the optimizer of the run.",
             ) from error
         if self.scaler is not None and state["scaler"]:
@@ -191,6 +193,31 @@ class TrainState:
         self.means.load(state["means"])
         best = {name: tensor.to(self.device) for name, tensor in weights.get("best", {}).items()}
         self.best = Best(**state["best"], weights=best)
+
+    def _classes(self) -> dict[str, dict[str, str | None]]:
+        """The class names of optimizers and schedulers, None for a warm-up without a scheduler."""
+        schedulers = {name: schedule.scheduler for name, schedule in self.schedules.items()}
+        return {
+            "optimizers": {name: type(optimizer).__name__ for name, optimizer in self.optimizers.items()},
+            "schedules": {
+                name: None if scheduler is None else type(scheduler).__name__
+                for name, scheduler in schedulers.items()
+            },
+        }
+
+    def _check_classes(self, checkpoint: Checkpoint) -> None:
+        """Refuses a checkpoint of other optimizers or schedulers; older ones did not note the classes."""
+        classes = self._classes()
+        for kind, word in (("optimizers", "optimizer"), ("schedules", "scheduler")):
+            saved = checkpoint.state.get("classes", {}).get(kind, {})
+            for name, own in classes[kind].items():
+                if saved.get(name, own) != own:
+                    raise RunError(
+                        f"The checkpoint of step {checkpoint.step} does not fit: it was made with "
+                        f"{saved[name] or 'a warm-up alone'}, and this training has "
+                        f"{own or 'a warm-up alone'} as its {word}.",
+                        hint=f"Resume with the {word} of the run.",
+                    )
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         return {
@@ -206,9 +233,27 @@ class TrainState:
                 for path, tensor in tensors.items()
                 if path.startswith(f"{name}/")
             }
+            wanted = [set(group) for group in optimizer.param_groups]
             load_optimizer(optimizer, restore_optimizer(own, state["optimizers"][name]))
+            for names, group in zip(wanted, optimizer.param_groups, strict=True):
+                if missing := sorted(names - set(group)):
+                    raise ValueError(
+                        f"it was made with another optimizer or scheduler, which has no {missing[0]}"
+                    )
         for name, schedule in self.schedules.items():
             schedule.load_state_dict(state["schedules"][name])
+
+
+def _misfit(error: Exception) -> str:
+    """What does not fit, on one line: of torch's list of parameters the beginning."""
+    if isinstance(error, KeyError):
+        return f"it has no {error}."
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Error(s) in loading state_dict"):
+        more = f" ... and {len(lines) - 4} more" if len(lines) > 4 else ""
+        lines = [f"{lines[0].removesuffix(':')}: {' '.join(lines[1:4])}{more}"]
+    text = " ".join(lines)
+    return text if len(text) <= 600 else f"{text[:597]}..."
 
 
 def _check_optimizers(module: nn.Module, optimizers: Mapping[str, Optimizer]) -> None:
