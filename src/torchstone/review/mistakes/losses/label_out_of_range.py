@@ -1,0 +1,88 @@
+"""Class labels do not fit the number of scores that the model gives.
+
+## What it does
+Follows labels whose range can be read (a known data set, `randint`, numbers that are written out) and the
+size of the last layer to a cross-entropy, and reports labels below zero or not below that size.
+
+## Why is this bad?
+Labels are indices into the scores: of C scores only 0 to C - 1 exist. On the processor this fails with
+`Target 3 is out of bounds`, on a graphics card with a device-side assert that names another line.
+
+## References
+- [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.arrays import array_of
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.outputs import LossCall, loss_calls
+
+CODE = "TS308"
+NAME = "label-out-of-range"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+        labels = torch.tensor([1, 2, 3, 1])
+        loss = nn.CrossEntropyLoss()(model(torch.randn(4, 4)), labels)  # TS308
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+    labels = torch.tensor([1, 2, 3, 1]) - 1
+    loss = nn.CrossEntropyLoss()(model(torch.randn(4, 4)), labels)
+    """,
+)
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at the labels of each cross-entropy."""
+    for call in loss_calls(file):
+        target = call.target
+        if call.name not in ("cross_entropy", "nll_loss") or target is None or _ignores(call):
+            continue
+        labels = array_of(call.frame, target)
+        if labels.dtype != "int" or labels.low is None or labels.high is None or labels.rank != 1:
+            continue
+        output = array_of(call.frame, call.output)
+        classes = output.last if output.rank in (2, None) and output.least >= 2 else None
+        if classes is not None and (labels.high >= classes or -100 < labels.low < 0):
+            yield _finding(file, call, target, (labels.low, labels.high), classes)
+
+
+def _ignores(call: LossCall) -> bool:
+    """Whether some label is left out on purpose, or that cannot be told."""
+    made = call.frame.value(call.node.func)
+    calls = [call.node, *([made.call] if made is not None and made.call is not None else [])]
+    return any(k.arg in ("ignore_index", None) for each in calls for k in each.keywords)
+
+
+def _finding(file: File, call: LossCall, target: ast.expr, labels: tuple[int, int], classes: int) -> Finding:
+    text = ast.unparse(target)
+    scores = f"{classes} scores" if classes > 1 else "one score"
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        call.node,
+        f"`{text}` holds labels from {labels[0]} to {labels[1]}, and the model gives {scores} a sample",
+        why=f"only labels from 0 to {classes - 1} exist; the loss fails at the first other one",
+        evidence={"labels": list(labels), "classes": classes},
+        related=(file.related(call.output, f"gives {scores} a sample"),),
+    )
