@@ -67,22 +67,26 @@ class Source:
     frame: Frame
 
 
-def gradient_sources(frame: Frame, node: ast.expr, *, loss: bool = False) -> list[Source] | None:
+def gradient_sources(
+    frame: Frame, node: ast.expr, *, loss: bool = False, some: bool = False
+) -> list[Source] | None:
     """Where the gradient of an expression may go; None when one way cannot be seen.
 
     Args:
         frame: where the expression is evaluated.
         node: the expression.
         loss: whether it is a loss, which is no leaf where it is made to require gradients.
+        some: whether ways that cannot be seen are left out.
     """
-    search = _Search(node.id if loss and isinstance(node, ast.Name) else "")
+    search = _Search(node.id if loss and isinstance(node, ast.Name) else "", some)
     found = search.expression(frame, node, 0)
     return list({(id(s.node), s.kind): s for s in found}.values()) if found is not None else None
 
 
 class _Search:
-    def __init__(self, loss: str) -> None:
+    def __init__(self, loss: str, some: bool) -> None:
         self._loss = loss
+        self._some = some
         self._busy: set[tuple[int, int]] = set()
         self._left = _MOST
 
@@ -129,9 +133,9 @@ class _Search:
         found: list[Source] = []
         for node in nodes:
             part = self.expression(frame, node, depth)
-            if part is None:
+            if part is None and not self._some:
                 return None
-            found += part
+            found += part or []
         return found
 
     def _cut(self, frame: Frame, node: ast.expr, inner: list[ast.expr], depth: int) -> list[Source] | None:

@@ -94,7 +94,13 @@ def _backward(forward: Seen, loop: Loop, seen: list[Seen]) -> Seen | None:
     """The only backward of the same loop, in each of its rounds."""
     here = inside(loop, seen)
     found = [each for each in here if each.event.kind == "backward"]
-    if len(found) != 1 or has(here, "opaque") or has(here, "gradient"):
+    opaque = any(
+        value.kind != "sequence"
+        for each in here
+        if each.event.kind == "opaque"
+        for value in each.event.values
+    )
+    if len(found) != 1 or opaque or has(here, "gradient"):
         return None
     each = found[0]
     return each if each.loops[-1] is loop and not each.branches and forward.recording != "off" else None

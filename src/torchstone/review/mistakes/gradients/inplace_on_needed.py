@@ -199,7 +199,7 @@ def _saved_output(frame: Frame, name: ast.Name) -> ast.expr | None:
         return None
     call = made[0].value
     argument = _needs_output(frame, call)
-    sources = gradient_sources(frame, argument) if argument is not None else None
+    sources = gradient_sources(frame, argument, some=True) if argument is not None else None
     return call if any(source.kind == "forward" for source in sources or ()) else None
 
 
