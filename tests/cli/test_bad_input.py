@@ -237,6 +237,38 @@ def test_predict_to_a_place_that_cannot_be_written(
     assert sorted(os.listdir()) == ["data.csv", "run"]
 
 
+def test_predict_to_stdout_tells_of_ignored_columns(
+    whole_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.csv").write_bytes(b"a,b,extra\n0.1,0.2,1\n")
+    assert run(["predict", str(whole_run), str(tmp_path / "new.csv")]) == 0
+    out, err = capsys.readouterr()
+    assert "extra" not in out
+    assert "extra" in err
+    assert run(["predict", str(whole_run), str(tmp_path / "new.csv"), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("output", ["new.csv", "./sub/../new.csv", "link.csv"])
+@pytest.mark.parametrize("data", ["{}/new.csv", "n*.csv"])
+def test_predict_never_replaces_its_own_data(
+    output: str,
+    data: str,
+    whole_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.csv").symlink_to("new.csv")
+    (tmp_path / "new.csv").write_bytes(b"a,b\n0.1,0.2\n")
+    assert run(["predict", str(whole_run), data.format(tmp_path), "-o", output]) == 2
+    _check_refused(capsys, [str(Path(output)), "the data itself"])
+    assert (tmp_path / "new.csv").read_bytes() == b"a,b\n0.1,0.2\n"
+    assert run(["predict", str(whole_run), data.format(tmp_path), "-o", "other.csv"]) == 0
+
+
 # The user's own model
 
 MODELS = """

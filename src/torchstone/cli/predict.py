@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -29,7 +30,7 @@ def predict(
         data: A file with the columns that the run was trained on; others are ignored.
         output: The file to write: .csv, .parquet or .jsonl. Default: CSV on stdout.
         device: cpu, cuda, cuda:1, mps. auto: the first there is.
-        quiet: Print no summary.
+        quiet: Print no summary and no notes.
         json: Print a summary as one JSON document on stdout (with --output).
     """
     from torchstone import api
@@ -45,3 +46,6 @@ def predict(
         from torchstone.reporting.terminal import print_prediction_summary
 
         print_prediction_summary(error_console(), summary)
+    elif not quiet:
+        for note in summary["notes"]:
+            sys.stderr.write(f"{note}\n")

@@ -16,6 +16,7 @@ import torch
 
 from torchstone.data.samples import Samples
 from torchstone.data.sources import BATCH_ROWS, read_batches
+from torchstone.data.tables import find_paths, is_path
 from torchstone.errors import UsageError
 from torchstone.evaluation.outputs import model_outputs
 from torchstone.evaluation.restore import Restored
@@ -107,7 +108,7 @@ def predict_file(
 
     Raises:
         DataError: the data cannot be read, lacks a column, or a value does not fit its column.
-        UsageError: the output's name says no known format, or it cannot be written.
+        UsageError: the output's name says no known format, it is a file of the data, or it cannot be written.
     """
     path = None if output is None else Path(output)
     if path is not None and path.suffix.lower() not in (*_TEXT_WRITERS, ".parquet"):
@@ -115,6 +116,8 @@ def predict_file(
             f"{path}: {path.suffix or 'a name without an ending'} says no format that can be written.",
             hint=f"Name it with one of: {', '.join((*_TEXT_WRITERS, '.parquet'))}.",
         )
+    if path is not None:
+        _refuse_own_input(path, data)
     notes: list[str] = []
     frames = _frames(restored, data, device, threshold, rows, notes)
     count = _to_stdout(frames) if path is None else _to_file(frames, path)
@@ -126,6 +129,18 @@ def predict_file(
         "rows": count,
         "notes": list(dict.fromkeys(notes)),
     }
+
+
+def _refuse_own_input(path: Path, data: Any) -> None:
+    """Raises UsageError where the predictions would replace a file that they are made from."""
+    if not is_path(data) or not path.exists():
+        return
+    for source in find_paths(data):
+        if path.samefile(source):
+            raise UsageError(
+                f"{path} is the data itself; the predictions would replace it.",
+                hint="Give another place with -o FILE.",
+            )
 
 
 def _frames(
