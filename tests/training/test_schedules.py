@@ -65,6 +65,29 @@ def test_one_cycle_runs_over_the_whole_training() -> None:
     assert seen[-1] < 1e-4
 
 
+@pytest.mark.parametrize(("steps", "epochs", "warmup"), [(5, 2, 2.0), (1, 1, 1.0), (5, 2, 3.0)])
+def test_one_cycle_that_only_rises_is_refused(steps: int, epochs: int, warmup: float) -> None:
+    with pytest.raises(ConfigError, match=r"warmup: onecycle .* shorter than the training"):
+        build_schedule("onecycle", optimizer(), steps_per_epoch=steps, epochs=epochs, warmup=warmup)
+    arguments = {"pct_start": 1.0}
+    with pytest.raises(ConfigError, match="pct_start"):
+        build_schedule("onecycle", optimizer(), steps_per_epoch=steps, epochs=epochs, arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs", "warmup"),
+    [(1, 1, 0.0), (1, 1, 0.5), (2, 1, 0.5), (4, 2, 0.25), (3, 2, 1 / 3), (7, 7, 1 / 7), (5, 2, 1.9)],
+)
+def test_one_cycle_goes_to_its_end(steps: int, epochs: int, warmup: float) -> None:
+    chosen = optimizer()
+    schedule = build_schedule("onecycle", chosen, steps_per_epoch=steps, epochs=epochs, warmup=warmup)
+    assert schedule is not None
+    for _ in range(steps * epochs + 1):
+        assert 0 <= chosen.param_groups[0]["lr"] <= 0.1
+        chosen.step()
+        schedule.after_step()
+
+
 def test_one_cycle_does_not_switch_a_momentum_on() -> None:
     chosen = optimizer(momentum=0.0)
     build_schedule("OneCycleLR", chosen, steps_per_epoch=STEPS, epochs=EPOCHS)

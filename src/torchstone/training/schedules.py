@@ -220,15 +220,24 @@ def build_schedule(
 
 
 def _try(kind: Any, optimizer: Optimizer, keywords: dict[str, Any]) -> None:
-    """Moves a schedule of the same arguments twice, since torch looks at some of them only then."""
+    """Moves a schedule of the same arguments twice and to its end: torch looks at some of them only then."""
     groups = [{"params": [torch.zeros(1)], "lr": float(group["lr"])} for group in optimizer.param_groups]
     trial = kind(torch.optim.SGD(groups, momentum=0.9), **keywords)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no optimizer has stepped here
-        for _ in range(2):
-            trial.step(0.0) if isinstance(trial, lr_scheduler.ReduceLROnPlateau) else trial.step()
-            if not all(math.isfinite(float(group["lr"])) for group in trial.optimizer.param_groups):
-                raise ValueError("the learning rate would not be a finite number")
+        _move(trial)
+        _move(trial)
+        if isinstance(trial, lr_scheduler.OneCycleLR):
+            trial.last_epoch = max(trial.last_epoch, trial.total_steps - 1)
+            _move(trial)
+
+
+def _move(trial: Any) -> None:
+    if _is_over(trial):
+        return
+    trial.step(0.0) if isinstance(trial, lr_scheduler.ReduceLROnPlateau) else trial.step()
+    if not all(math.isfinite(float(group["lr"])) for group in trial.optimizer.param_groups):
+        raise ValueError("the learning rate would not be a finite number")
 
 
 def _complete_one_cycle(
@@ -240,8 +249,18 @@ def _complete_one_cycle(
         keywords.pop("epochs", None)
         keywords.pop("steps_per_epoch", None)
         keywords["total_steps"] = epochs * _known(steps_per_epoch, "OneCycleLR")
-    if warmup:
-        keywords.setdefault("pct_start", min(warmup / epochs, 1.0))
+    if warmup and "pct_start" not in keywords:
+        if warmup >= epochs:
+            raise ConfigError(
+                "warmup: onecycle falls again after its warm-up, so that this must be shorter than the "
+                f"training of {epochs} epochs, got {warmup:g}.",
+                hint="Lower warmup, or train for more epochs.",
+            )
+        share = warmup / epochs
+        total = keywords.get("total_steps")
+        if isinstance(total, int) and math.isclose(share * total, 1.0):
+            share = (1.0 + 1e-9) / total  # torch divides by the rising steps less one
+        keywords["pct_start"] = share
     defaults = optimizer.defaults
     if "betas" not in defaults and not defaults.get("momentum"):
         keywords.setdefault("cycle_momentum", False)  # cycling would switch a momentum on that is off
