@@ -147,8 +147,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "preprocessing cut": (_cut("preprocessing.json", 300), "preprocessing.json is damaged"),
     "preprocessing empty": (_holds("preprocessing.json", "{}"), "is damaged"),
     "preprocessing a list": (_holds("preprocessing.json", "[]"), "preprocessing.json is damaged"),
-    "weights cut": (_cut("model.safetensors", 60), "model.safetensors is damaged"),
-    "weights gone": (_gone("model.safetensors"), "model.safetensors does not exist"),
     "configuration damaged": (_holds("config.toml", "epochs = ["), "config.toml is not TOML"),
     "log damaged": (_holds("metrics.jsonl", "{]\n"), "metrics.jsonl is damaged in line 1"),
     "evaluation damaged": (_holds("evaluations/val.json", "{"), "evaluate the run again"),
@@ -171,6 +169,35 @@ def test_a_damaged_run_is_told_as_one(
         assert "ts.fit" not in said
     assert {item: item.read_bytes() for item in path.rglob("*") if item.is_file()} == before
     assert run(["runs", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("spoil", [_gone("model.safetensors"), _cut("model.safetensors", 60)])
+def test_resume_restores_the_weights_of_a_finished_run(
+    spoil: Callable[[Path], None], whole_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(whole_run, path)
+    spoil(path)
+    assert run(["evaluate", str(path)]) == 1
+    _check_refused(capsys, ["model.safetensors", "torchstone resume", "last checkpoint"])
+    assert run(["resume", str(path), "--quiet"]) == 0
+    assert (path / "model.safetensors").read_bytes() == (whole_run / "model.safetensors").read_bytes()
+    spoil(path)
+    shutil.rmtree(path / "checkpoints")
+    assert run(["resume", str(path)]) == 1
+    _check_refused(capsys, ["model.safetensors", "has no checkpoint"])
+
+
+def test_a_finished_run_without_checkpoints_is_not_trained_longer(
+    whole_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(whole_run, path)
+    shutil.rmtree(path / "checkpoints")
+    before = {item: item.read_bytes() for item in path.rglob("*") if item.is_file()}
+    assert run(["resume", str(path), "--epochs", "9"]) == 1
+    _check_refused(capsys, ["no checkpoint", "would replace its model"])
+    assert {item: item.read_bytes() for item in path.rglob("*") if item.is_file()} == before
 
 
 def test_a_stopped_run_without_a_whole_checkpoint(

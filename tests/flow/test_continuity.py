@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,3 +48,15 @@ def test_a_resumed_run_tells_of_another_version(tmp_path: Path, caplog: pytest.L
         run = ts.resume(tmp_path / "run", epochs=2, quiet=True)
     assert len(run.records) == 2
     assert "instead of 2.0.0" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "kept", [{"keep": "last"}, {"keep": "last", "average": "ema"}, {"keep": "best"}, {"average": "swa"}]
+)
+def test_the_weights_that_are_restored_are_those_that_were_kept(kept: Any, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    ts.train("iris", model="mlp", epochs=4, lr=0.1, out=str(path), quiet=True, **kept)
+    before = (path / "model.safetensors").read_bytes()
+    (path / "model.safetensors").unlink()
+    ts.resume(path, quiet=True)
+    assert (path / "model.safetensors").read_bytes() == before

@@ -13,7 +13,7 @@ from torchstone.data.preprocessing import Preprocessing, TargetScaling, load_pre
 from torchstone.data.reading import Reading
 from torchstone.errors import RunError
 from torchstone.models.build import build_model
-from torchstone.runs.directory import RunDirectory
+from torchstone.runs.directory import RunDirectory, is_run
 from torchstone.runs.tensors import read_tensors
 from torchstone.task import InputSpec, OutputKind, Task
 
@@ -111,12 +111,22 @@ def load_weights(module: nn.Module, path: str | Path) -> None:
         RunError: the file is not there or damaged, or its tensors are not the module's; keys and shapes that
             differ are named and the module stays as it was.
     """
+    folder = Path(path).parent
+    is_finished = (
+        is_run(folder) and RunDirectory(folder).read_object("manifest.json").get("status") == "finished"
+    )
+    mend = (
+        f"Restore it from the run's last checkpoint with: torchstone resume {folder}" if is_finished else None
+    )
     if not Path(path).exists():
         raise RunError(
             f"{path} does not exist.",
-            hint=f"Training did not end: torchstone resume {Path(path).parent} goes on with it.",
+            hint=mend or f"Training did not end: torchstone resume {folder} goes on with it.",
         )
-    stored = read_tensors(Path(path))
+    try:
+        stored = read_tensors(Path(path))
+    except RunError as error:
+        raise RunError(error.message, hint=mend or error.hint) from None
     differences = _differences(stored, module.state_dict())
     if differences:
         raise RunError(

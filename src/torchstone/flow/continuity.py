@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from torchstone.config import from_toml, to_toml
-from torchstone.errors import RunError
+from torchstone.config import TrainConfig, from_toml, to_toml
+from torchstone.errors import RunError, UsageError
 from torchstone.runs import checkpoint
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import machine, versions
 from torchstone.runs.process import is_gone, is_own_process
+from torchstone.runs.tensors import read_tensors, write_tensors
 
 _LOG = logging.getLogger("torchstone")
 
@@ -58,14 +60,14 @@ def _differences(manifest: dict[str, Any], device: torch.device) -> Iterator[str
 
 
 def is_complete(directory: RunDirectory, epochs: int | None) -> bool:
-    """Whether there is nothing left to train, which is said.
+    """Whether there is nothing left to train, which is said; weights that were lost are restored.
 
     Args:
         directory: the run that is to go on.
         epochs: a new last epoch; None for the run's own.
 
     Raises:
-        RunError: another process is training it.
+        RunError: another process is training it, or the weights of a finished run are lost for good.
     """
     manifest = directory.read_object(directory.manifest_path)
     process = manifest.get("process")
@@ -82,20 +84,91 @@ def is_complete(directory: RunDirectory, epochs: int | None) -> bool:
     if epochs is not None and epochs > done:
         return False
     _LOG.warning(
-        "%s is finished after %d epochs; nothing was changed. --epochs N trains up to epoch N.",
+        "%s is finished after %d epochs; %s. --epochs N trains up to epoch N.",
         directory.path,
         done,
+        "its weights were restored from the last checkpoint"
+        if _restore_weights(directory, done)
+        else "nothing was changed",
     )
     return True
+
+
+def _restore_weights(directory: RunDirectory, epochs: int) -> bool:
+    """Brings the weights of a finished run back where they are missing or damaged; says whether it did.
+
+    Raises:
+        RunError: the checkpoint of the run's end is not there or not whole.
+    """
+    try:
+        read_tensors(directory.weights_path)
+        return False
+    except RunError as error:
+        lost = error.message
+    try:
+        last = checkpoint.load(directory)
+    except RunError as error:
+        raise RunError(f"{lost}\n{error.message}", hint=_again(directory)) from None
+    if last.state.get("epoch") != epochs:
+        raise RunError(
+            f"{lost}\nThe checkpoint of the run's end, which holds them too, is not there.",
+            hint=_again(directory),
+        )
+    write_tensors(directory.weights_path, _kept_weights(last, from_toml(directory.config_path)))
+    return True
+
+
+def _kept_weights(last: Checkpoint, config: TrainConfig) -> dict[str, Tensor]:
+    """The weights that the run ended with: of the best epoch, the average, or the last; as the loop chose."""
+    if config.training.keep == "best" and last.weights.get("best"):
+        return last.weights["best"]
+    if last.state.get("average_updates"):
+        inside = "module."
+        average = last.weights["average"].items()
+        return {name.removeprefix(inside): value for name, value in average if name.startswith(inside)}
+    return last.weights["model"]
+
+
+def _again(directory: RunDirectory) -> str:
+    return (
+        "Bring back the files of the run, or train it again with: "
+        f"torchstone train --config {directory.config_path}"
+    )
 
 
 def last_checkpoint(directory: RunDirectory) -> Checkpoint | None:
     """The newest whole checkpoint; None for a run that was ended before its first, which begins anew.
 
     Raises:
-        RunError: there are checkpoints, and none is whole.
+        RunError: there are checkpoints, and none is whole; or the run is finished, and its are gone.
     """
-    return checkpoint.load(directory) if checkpoint.list_steps(directory) else None
+    if checkpoint.list_steps(directory):
+        return checkpoint.load(directory)
+    manifest = directory.read_object(directory.manifest_path)
+    if manifest.get("status") == "finished":
+        raise RunError(
+            f"{directory.path} has no checkpoint to go on from; a new beginning would replace its model.",
+            hint=_again(directory),
+        )
+    if manifest.get("epochs"):
+        _LOG.warning("%s has no checkpoint: training begins again with epoch 1.", directory.path)
+    return None
+
+
+def check_epochs(saved: Checkpoint | None, epochs: int | None) -> None:
+    """Refuses a last epoch that lies behind the checkpoint.
+
+    Raises:
+        UsageError: it does.
+    """
+    if saved is None or epochs is None:
+        return
+    begun = saved.state["epoch"] + (saved.state["position"] > 0)
+    if epochs < begun:
+        raise UsageError(
+            f"--epochs {epochs}: the run is in epoch {begun} already.",
+            hint=f"Give at least {begun}, or leave --epochs out to go on as it was planned.",
+        )
 
 
 def keep_epochs(directory: RunDirectory, epochs: int | None) -> None:
