@@ -2,7 +2,7 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.cuda.amp import GradScaler, autocast
+from torch.amp import GradScaler, autocast
 
 
 def flat(model, loader):
@@ -38,7 +38,7 @@ def amp(model, loader):
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     scaler = GradScaler()
     for x, y in loader:
-        with autocast():
+        with autocast("cuda"):
             loss = nn.functional.mse_loss(model(x), y)
         scaler.scale(loss).backward()
         scaler.step(optimizer)  # TS101
@@ -91,7 +91,7 @@ def gan(generator, discriminator, loader):
 def accumulation(model, loader):
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     for i, (x, y) in enumerate(loader):
-        nn.functional.mse_loss(model(x), y).backward()
+        (nn.functional.mse_loss(model(x), y) / 4).backward()
         if (i + 1) % 4 == 0:
             optimizer.step()  # safe: cleared after each group
             optimizer.zero_grad()
