@@ -179,6 +179,17 @@ def test_a_finished_run_is_trained_longer(tmp_path: Path) -> None:
     assert "epochs = 2" in (path / "config.toml").read_text()
 
 
+def test_an_interruption_outside_training_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("torchstone.api.evaluate", interrupt)
+    assert run(["evaluate", "runs/churn"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
 def test_sigterm_ends_a_real_process_with_75(tmp_path: Path) -> None:
     path = tmp_path / "run"
     arguments = ["--model", "mlp", "--epochs", "100000", "--patience", "0", "--out", str(path)]

@@ -33,6 +33,7 @@ def _app(*, overview: bool) -> App:
         help="Train PyTorch models in one command, and find the mistakes in any PyTorch program.",
         version=torchstone.__version__,
         help_format="rich",
+        suppress_keyboard_interrupt=False,  # `run` says that it was interrupted
     )
     for command in COMMANDS:
         path = f"torchstone.cli.{command}:{command}"
