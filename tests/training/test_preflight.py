@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from torchstone.data.batches import Batch
-from torchstone.errors import PreflightError
+from torchstone.errors import ConfigError, PreflightError
 from torchstone.task import Task
 from torchstone.training.objective import Objective
 from torchstone.training.preflight import initialise_lazy, preflight
@@ -201,6 +201,22 @@ RIGHT: list[tuple[nn.Module, Any, Any, Any]] = [
 def test_correct_programs_are_left_alone(net: nn.Module, loss: Any, targets: Any, inputs: Any) -> None:
     optimizer = torch.optim.Adam(net.parameters())
     assert run(net, loss, targets, inputs, optimizers=[optimizer]) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (
+            nn.CrossEntropyLoss(label_smoothing=5.0),
+            r"CrossEntropyLoss\(label_smoothing=5.0\) .* between 0.0 and",
+        ),
+        (nn.HuberLoss(delta=-1.0), r"HuberLoss\(delta=-1.0\) .* non-positive"),
+    ],
+)
+def test_values_that_a_loss_of_torch_does_not_take_are_named(loss: nn.Module, words: str) -> None:
+    targets = torch.zeros(8, 3) if isinstance(loss, nn.HuberLoss) else torch.zeros(8, dtype=torch.int64)
+    with pytest.raises(ConfigError, match=words):
+        run(nn.Linear(4, 3), loss, targets, torch.randn(8, 4))
 
 
 def test_sample_weights_are_part_of_the_trial() -> None:

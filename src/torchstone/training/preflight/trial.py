@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchstone.finding import Finding
 from torchstone.task import Task
 from torchstone.training.modes import Modes
+from torchstone.training.named import argument_names, refused
 from torchstone.training.objective import Objective
 from torchstone.training.preflight.agreement import check_call
 from torchstone.training.preflight.calls import LossCalls, RefusedCallError
@@ -34,6 +35,7 @@ def try_batch(
 
     Raises:
         PreflightError: module or loss failed on it, and it is known why.
+        ConfigError: a loss of torch does not take the values of its arguments.
         Exception: module or loss failed by an error of the user's own code.
     """
     module = getattr(module, "_orig_mod", module)  # a compiled module is not compiled for a trial
@@ -70,10 +72,14 @@ def _check_loss(
     try:
         with calls:
             loss = objective.of_outputs(outputs, batch)
-    except RefusedCallError as refused:
-        return refused.findings
+    except RefusedCallError as call:
+        return call.findings
     except Exception as error:
         refuse(explained_loss(error, _name(objective.loss), outputs, batch.targets), error)
+        with LossCalls(batch.targets, lambda call: check_call(call, task, labels)):
+            arguments = _at_fault(objective, outputs, batch)
+        if arguments:
+            raise refused("loss", type(objective.loss), arguments, error) from error
         raise
     if calls.all_ignored:  # a batch without a single label that counts says nothing
         return []
@@ -90,6 +96,26 @@ def _check_loss(
     if trained and not reaches(loss, trained):
         return [_cut(loss, trained)]
     return []
+
+
+def _at_fault(objective: Objective, outputs: Any, batch: Any) -> dict[str, Any]:
+    """The arguments of a loss of torch without which it takes the batch; none when it fails without too."""
+    loss = objective.loss
+    if not isinstance(loss, nn.modules.loss._Loss) or not type(loss).__module__.startswith("torch."):
+        return {}
+    usual = type(loss)()
+    given = {
+        name: getattr(loss, name)
+        for name in argument_names(type(loss), without=("size_average", "reduce"))
+        if hasattr(loss, name) and getattr(loss, name) is not getattr(usual, name, None)
+    }
+    plain = Objective(usual)
+    plain.members = objective.members
+    try:
+        plain.of_outputs(outputs, batch)
+    except Exception:  # the caller raises the error of the loss as it was given
+        return {}
+    return given
 
 
 def _cut(loss: Tensor, trained: list[nn.Parameter]) -> Finding:
