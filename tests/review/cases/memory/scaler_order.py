@@ -5,7 +5,7 @@ from torch.nn.utils import clip_grad_norm_
 
 def plain_step(model, loader, criterion):
     optimizer = torch.optim.Adam(model.parameters())
-    first = torch.cuda.amp.GradScaler()
+    first = torch.amp.GradScaler("cuda")
     for x, y in loader:
         optimizer.zero_grad()
         with torch.autocast("cuda"):
