@@ -242,17 +242,20 @@ def _in_forward(file: File, scope: Scope) -> Iterator[Finding]:
     if binding is None:
         return
     method = file.index.scopes[binding.node]
-    if any(
-        word in ast.unparse(method.node) for word in (".weight", "no_grad", "affine=False", "requires_grad")
-    ):
-        return  # a fixed filter
     for statement in method.body:
         if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
             continue
         for part in ast.walk(statement.value):
             if isinstance(part, ast.Call) and _has_parameters(file.frame_of(part), part):
-                yield _new_each_time(file, part)
+                if not _fixed_filter(method):
+                    yield _new_each_time(file, part)
                 break
+
+
+def _fixed_filter(method: Scope) -> bool:
+    """Whether a layer of the method may be one that nothing should train."""
+    text = ast.unparse(method.node)
+    return any(word in text for word in (".weight", "no_grad", "affine=False", "requires_grad"))
 
 
 def _new_each_time(file: File, call: ast.Call) -> Finding:
