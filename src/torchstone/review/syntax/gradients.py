@@ -289,14 +289,17 @@ def _unpacked(value: ast.expr, path: tuple[int | None, ...]) -> ast.expr:
 
 def _asked_for(frame: Frame, binding: Binding) -> bool:
     """Whether gradients of a name are asked for somewhere: `x.requires_grad_()`, `x.requires_grad = True`."""
-    return any(
-        isinstance(attribute, ast.Attribute)
-        and attribute.attr in ("requires_grad", "requires_grad_", "retain_grad")
-        and isinstance(attribute.value, ast.Name)
-        and attribute.value.id == binding.name
-        and frame.file.index.scope_of(attribute) is binding.scope
-        for attribute in frame.file.index.nodes[ast.Attribute]
-    )
+    index = frame.file.index
+    key = "asked for gradients"
+    if key not in frame.file.cache:
+        frame.file.cache[key] = {
+            (index.scope_of(attribute), attribute.value.id)
+            for attribute in index.nodes[ast.Attribute]
+            if isinstance(attribute, ast.Attribute)
+            and attribute.attr in ("requires_grad", "requires_grad_", "retain_grad")
+            and isinstance(attribute.value, ast.Name)
+        }
+    return (binding.scope, binding.name) in frame.file.cache[key]
 
 
 def argument_of(call: ast.Call, scope: Scope, name: str, owner: Value | None) -> ast.expr | None:
