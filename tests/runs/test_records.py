@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,17 @@ def test_listing_imports_no_torch() -> None:
         "import sys, torchstone.runs.listing, torchstone.runs.metrics_log; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_what_a_killed_process_left_blocks_no_run(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (f"..probe-{gone.pid}.{gone.pid}-0123abcd", f".probe-{gone.pid}"):
+        (tmp_path / name).touch()
+    RunDirectory.create(tmp_path)
+    assert not list(tmp_path.iterdir())
+    for name in (f".probe-{os.getpid()}", "notes.txt"):  # another run begins here, or it is the user's own
+        (tmp_path / name).touch()
+        with pytest.raises(RunPathError, match="is not empty"):
+            RunDirectory.create(tmp_path)
+        (tmp_path / name).unlink()

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import socket
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from torchstone.errors import RunError, RunPathError, did_you_mean
 from torchstone.runs import durable
+from torchstone.runs.process import is_gone
 
 DEFAULT_PARENT = Path("runs")
 _FILES = (
@@ -25,6 +27,8 @@ _FILES = (
     "events.out.tfevents.*",
 )
 _FOLDERS = ("checkpoints", "evaluations")
+_LEFTOVER = re.compile(r"\.{1,2}probe-(?P<process>\d+)(\.\d+-[0-9a-f]{8})?")
+"""The names of what `_probe` writes for a moment."""
 
 
 class RunDirectory:
@@ -62,6 +66,8 @@ class RunDirectory:
         folder = Path(path)
         existed = folder.exists()
         try:
+            if folder.is_dir() and any(folder.iterdir()):
+                _remove_leftovers(folder)
             if folder.is_dir() and any(folder.iterdir()):
                 if not force:
                     raise _occupied(folder)
@@ -262,6 +268,16 @@ def _probe(folder: Path) -> None:
         durable.write_bytes(probe, b"torchstone" * 400)
     finally:
         probe.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what a process that was killed here left, where the folder holds nothing else."""
+    found = list(folder.iterdir())
+    numbers = [_LEFTOVER.fullmatch(path.name) for path in found]
+    host = socket.gethostname()
+    if all(number and is_gone({"host": host, "pid": int(number["process"])}) for number in numbers):
+        for path in found:
+            path.unlink(missing_ok=True)
 
 
 def _occupied(folder: Path) -> RunPathError:
