@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import torchstone as ts
+from torchstone.errors import TorchstoneError
 
 
 def _table(rows: int = 240, seed: int = 0) -> pl.DataFrame:
@@ -191,3 +192,41 @@ def test_plateau_follows_an_accuracy_upwards(tmp_path: Path) -> None:
         expected.append(expected[-1] * (1.0 if better else 0.5))
     assert values[0] < max(values)
     assert rates[1:] == pytest.approx(expected)
+
+
+def test_where_the_last_weights_are_kept_no_epoch_is_called_the_best(tmp_path: Path) -> None:
+    run = ts.train("iris", model="mlp", epochs=4, keep="last", out=str(tmp_path / "run"), quiet=True)
+    assert run.best_epoch is None
+    assert run.summary()["kept"] == "last"
+    loaded = ts.load(tmp_path / "run")
+    assert loaded.best_epoch is None
+    report = (tmp_path / "run" / "report.html").read_text()
+    lowest = run.history["val_loss"].arg_min() + 1
+    assert "best at epoch" not in report
+    assert f"The last weights were kept. The validation loss was lowest at epoch {lowest} (" in report
+    assert "no epoch was chosen by them" in report
+
+
+def test_a_run_says_in_a_few_lines_what_it_is(tmp_path: Path) -> None:
+    run = ts.train("iris", model="linear", epochs=1, out=str(tmp_path / "run"), quiet=True)
+    assert len(repr(run)) < 1500
+    assert len(repr(run.evaluations["val"])) < 3000
+
+
+def test_resume_refuses_an_end_that_lies_behind(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    ts.train("iris", model="linear", epochs=3, max_time=1e-9, scheduler="onecycle", out=str(out), quiet=True)
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps({**manifest, "status": "stopped", "epochs": 0}))
+    config = (out / "config.toml").read_text()
+    with pytest.raises(TorchstoneError, match=r"--epochs 0|epoch 1 already"):
+        ts.resume(out, epochs=0, quiet=True)
+    assert (out / "config.toml").read_text() == config
+
+
+def test_a_run_that_its_time_limit_ended_goes_on_for_as_long_again(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run = ts.train("iris", model="linear", epochs=3, max_time=1e-9, out=str(out), quiet=True)
+    before = len(run.records)
+    assert before < 3
+    assert len(ts.resume(out, epochs=3, quiet=True).records) > before

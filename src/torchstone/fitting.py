@@ -18,7 +18,7 @@ from torchstone.evaluation.evaluate import Evaluation
 from torchstone.evaluation.restore import load_weights
 from torchstone.finding import Finding
 from torchstone.flow import request
-from torchstone.flow.continuity import as_before, is_complete, keep_epochs, last_checkpoint
+from torchstone.flow.continuity import as_before, check_epochs, is_complete, keep_epochs, last_checkpoint
 from torchstone.flow.execution import Execution
 from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import read_history
@@ -107,6 +107,7 @@ def fit(
             history,
             None if directory is None else directory.path,
             best=execution.best(),
+            kept=execution.kept,
             findings=findings,
             notes=[*train.notes, *(val.notes if val is not None else [])],
             context=FitContext(meaning, val),
@@ -162,6 +163,7 @@ def resume(
     if epochs is not None:
         arguments.epochs = epochs
     saved = last_checkpoint(directory)
+    check_epochs(saved, epochs)
     keep_epochs(directory, epochs)
     with as_before(
         directory.read_json(directory.manifest_path), choose_device(arguments.device or "auto")[0]
@@ -193,6 +195,7 @@ def load(directory: RunDirectory, *, net: nn.Module | None, device: str = "cpu")
         read_history(directory),
         directory.path,
         best=manifest.get("result") or {},
+        kept=manifest.get("kept", "last"),
         evaluations=evaluations,
         findings=findings,
         notes=manifest.get("notes", []),

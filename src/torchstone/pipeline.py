@@ -16,7 +16,7 @@ from torchstone.data.batches import TensorBatches
 from torchstone.errors import TrainingError
 from torchstone.evaluation.restore import Restored
 from torchstone.flow import monitoring, planning
-from torchstone.flow.continuity import as_before, is_complete, keep_epochs, last_checkpoint
+from torchstone.flow.continuity import as_before, check_epochs, is_complete, keep_epochs, last_checkpoint
 from torchstone.flow.execution import Execution
 from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import evaluate, load
@@ -65,6 +65,7 @@ def resume(
     if is_complete(directory, epochs):
         return load(directory, data=data)
     saved = last_checkpoint(directory)
+    check_epochs(saved, epochs)
     config = from_toml(directory.config_path)
     if epochs is not None:
         config.training.epochs = epochs
@@ -190,7 +191,15 @@ def train_model(
 
         # Evaluation on the validation rows, and the report; the test rows wait for `evaluate`.
         restored.manifest = directory.read_json(directory.manifest_path)
-        run = Run(module, history, directory.path, restored, best=execution.best(), context=prepared)
+        run = Run(
+            module,
+            history,
+            directory.path,
+            restored,
+            best=execution.best(),
+            kept=execution.kept,
+            context=prepared,
+        )
         run.findings, run.notes = prepared.findings, prepared.notes
         if val_batches is not None:
             evaluate(run, "val", device=str(device))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torchstone.errors import RunError
 from torchstone.finding import Finding
@@ -29,6 +29,7 @@ class Run:
         restored: what turns data into inputs and outputs into predictions; None for `ts.fit`, whose data
             are ready tensors.
         best: the record of the epoch whose weights the module has.
+        kept: whether that is the epoch that was best on the validation rows, or the last one.
         evaluations: the evaluations so far, by split.
         findings: what was found before and during training.
         notes: what was found out about the data and must be said.
@@ -36,11 +37,12 @@ class Run:
     """
 
     module: nn.Module
-    records: list[dict[str, Any]]
+    records: list[dict[str, Any]] = field(repr=False)
     path: Path | None = None
-    restored: Restored | None = None
+    restored: Restored | None = field(default=None, repr=False)
     best: dict[str, Any] = field(default_factory=dict)
-    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    kept: Literal["best", "last"] = "best"
+    evaluations: dict[str, Evaluation] = field(default_factory=dict, repr=False)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     context: Any = field(default=None, repr=False)
@@ -79,6 +81,11 @@ class Run:
 
         return predict(self.restored, data)
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch that was chosen by its validation; None where the last weights were kept."""
+        return self.best.get("epoch") if self.kept == "best" else None
+
     def plot(self) -> Figure:
         """Losses and metrics over the epochs, a matplotlib figure.
 
@@ -87,7 +94,7 @@ class Run:
         """
         from torchstone.reporting.plot import plot_history
 
-        return plot_history(self.records, best_epoch=self.best.get("epoch"))
+        return plot_history(self.records, best_epoch=self.best_epoch)
 
     def directory(self) -> Path:
         """The run directory.
@@ -106,6 +113,7 @@ class Run:
             "run": str(self.path) if self.path else None,
             "epochs": len(self.records),
             "best": self.best,
+            "kept": self.kept,
             "evaluations": {name: evaluation.to_json() for name, evaluation in self.evaluations.items()},
             "findings": [finding.to_json() for finding in self.findings],
             "notes": self.notes,

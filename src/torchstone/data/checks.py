@@ -16,6 +16,7 @@ import polars as pl
 from torchstone.data.columns import LEFT_OUT, guess_column
 from torchstone.data.giveaway import giveaways
 from torchstone.finding import Finding, Fix
+from torchstone.task import Task
 
 if TYPE_CHECKING:
     from torchstone.data.samples import Samples
@@ -47,7 +48,7 @@ def check_data(samples: Samples, target: Target, split: Split) -> list[Finding]:
         findings += _giveaways(samples, target, split, used)
         findings += _identifiers(samples, used)
     if 0 < len(split.val) < LEAST_VAL_ROWS:
-        findings.append(_small_validation(samples, len(split.val)))
+        findings.append(_small_validation(samples, len(split.val), target.task))
     return findings
 
 
@@ -156,14 +157,15 @@ def _rare_classes(samples: Samples, target: Target, split: Split) -> Iterator[Fi
         )
 
 
-def _small_validation(samples: Samples, rows: int) -> Finding:
+def _small_validation(samples: Samples, rows: int, task: Task) -> Finding:
     chance = 100 / (2 * np.sqrt(rows)) * 1.96
+    reach = f", an accuracy by about ±{chance:.0f} points" if task.is_classification else ""
     return Finding(
         "TS000",
         "small-validation",
         "warning",
-        f"Only {rows} validation rows: metrics on them vary by chance, an accuracy by about ±{chance:.0f}%.",
-        why="Early stopping and the choice of the best epoch follow these rows.",
+        f"Only {rows} validation rows: metrics on them vary by chance{reach}.",
+        why="What is chosen by them, an epoch or a model, is chosen by chance too.",
         file=samples.files[0],
         evidence={"rows": rows},
         fix=Fix("Give more rows to validation (--val-fraction 0.2), or read the metrics with care."),

@@ -51,14 +51,14 @@ class Evaluation:
     rows: int
     task: dict[str, Any]
     metrics: dict[str, dict[str, float | None]]
-    per_class: list[dict[str, Any]] = field(default_factory=list)
-    confusion: list[list[int]] = field(default_factory=list)
-    curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    calibration: list[dict[str, Any]] = field(default_factory=list)
-    threshold: dict[str, Any] | None = None
-    residuals: list[dict[str, Any]] = field(default_factory=list)
-    worst: list[dict[str, Any]] = field(default_factory=list)
-    importance: list[dict[str, Any]] = field(default_factory=list)
+    per_class: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    confusion: list[list[int]] = field(default_factory=list, repr=False)
+    curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
+    calibration: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    threshold: dict[str, Any] | None = field(default=None, repr=False)
+    residuals: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    worst: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    importance: list[dict[str, Any]] = field(default_factory=list, repr=False)
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torchstone.data.batches import Batches
@@ -20,7 +20,7 @@ from torchstone.training.callbacks.progress import Progress
 from torchstone.training.callbacks.tensorboard import TensorBoard
 from torchstone.training.objective import Objective
 from torchstone.training.saving import LastCheckpointError
-from torchstone.training.settings import Settings
+from torchstone.training.settings import Keep, Settings
 from torchstone.training.state import TrainState
 from torchstone.training.validation import Metrics
 
@@ -74,6 +74,7 @@ class Execution:
                 if log is not None:
                     log.truncate(saved.step)
                 self._note("running")
+                self._renew_time()
             history = loop.train(
                 self.state,
                 self.train,
@@ -99,18 +100,29 @@ class Execution:
                 log.close()
         if self.directory is not None:
             write_tensors(self.directory.weights_path, self.state.module.state_dict())
-        self._note("running", result=self.best(), error=None)
+        self._note("running", result=self.best(), kept=self.kept, error=None)
         return history
 
     def finish(self) -> None:
         """Writes that the run is complete: measured and reported too."""
         self._note("finished")
 
+    @property
+    def kept(self) -> Keep:
+        """Which weights the module has: those of the best epoch, as validation has it, or the last ones."""
+        return "best" if self.settings.keep == "best" and self.state.best.epoch else "last"
+
     def best(self) -> dict[str, Any]:
         """The record of the epoch whose weights the module has."""
         history = self.state.history
-        chosen = self.state.best.epoch if self.settings.keep == "best" and self.state.best.epoch else 0
+        chosen = self.state.best.epoch if self.kept == "best" else 0
         return dict(history[chosen - 1]) if history else {}
+
+    def _renew_time(self) -> None:
+        """Who goes on with a run that its time limit ended wants it to train as long again."""
+        limit = self.settings.max_time
+        if limit is not None and self.state.seconds >= limit:
+            self.settings = replace(self.settings, max_time=self.state.seconds + limit)
 
     def _keep_weights_after(self, error: LastCheckpointError) -> None:
         """Writes the final weights where the larger checkpoint found no room, and says so in the error."""

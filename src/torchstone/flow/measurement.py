@@ -39,6 +39,7 @@ def load(
         directory.path,
         restored,
         best=restored.manifest.get("result") or {},
+        kept=restored.manifest.get("kept", "last"),
         evaluations=read_evaluations(directory),
         findings=[Finding.from_json(values) for values in directory.read_json(directory.findings_path)],
         notes=restored.manifest.get("notes", []),

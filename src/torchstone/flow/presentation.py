@@ -73,7 +73,7 @@ def write_run_report(run: Run, samples: Samples) -> None:
         model={**restored.manifest["model"], "summary": str(restored.module)},
         notes=run.notes,
         monitor=restored.config.training.monitor,
-        best_epoch=run.best.get("epoch"),
+        best_epoch=run.best_epoch,
         pictures=_pictures(samples),
     )
 
@@ -95,7 +95,7 @@ def write_fit_report(run: Run) -> None:
         manifest=manifest,
         model=model,
         notes=run.notes,
-        best_epoch=run.best.get("epoch"),
+        best_epoch=run.best_epoch,
     )
 
 

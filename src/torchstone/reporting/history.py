@@ -28,6 +28,14 @@ def monitor_key(monitor: str) -> str:
     return monitor if monitor.startswith(("val_", "train_")) else f"val_{monitor}"
 
 
+def loss_lines(history: Records) -> list[tuple[str, str]]:
+    """Label and key of each loss: training and validation, or what the user's own step returns."""
+    known = {key for record in history for key in record}
+    usual = [(n, k) for n, k in (("training", "train_loss"), ("validation", "val_loss")) if k in known]
+    own = dict.fromkeys(key for record in history for key in record if key.startswith("train_"))
+    return usual or [(key.removeprefix("train_"), key) for key in own]
+
+
 def metric_keys(history: Records) -> list[str]:
     """The validation metrics of a history, without the loss."""
     keys = dict.fromkeys(key for record in history for key in record)

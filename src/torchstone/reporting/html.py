@@ -188,7 +188,7 @@ def _results(report: Report) -> dict[str, Any]:
         return found
     main = str(evaluation.get("split"))
     others = [other for name, other in report.evaluations.items() if name != main and other.get("rows")]
-    about = _about(main, report.manifest)
+    about = _about(main, report.manifest, report.best_epoch)
     return {
         **found,
         **tables.metric_rows(evaluation, others),
@@ -202,7 +202,9 @@ def _results(report: Report) -> dict[str, Any]:
     }
 
 
-def _about(split: str, manifest: Mapping[str, Any]) -> str:
+def _about(split: str, manifest: Mapping[str, Any], best_epoch: int | None) -> str:
+    if split == "val" and best_epoch is None:
+        return "The model was not trained on these rows, and no epoch was chosen by them."
     if split == "val":
         return (
             "The model was not trained on these rows, but the best epoch was chosen by them, "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchstone.reporting import charts
-from torchstone.reporting.history import at_epoch, column, epochs, metric_keys, monitor_key
+from torchstone.reporting.history import at_epoch, column, epochs, loss_lines, metric_keys, monitor_key
 from torchstone.reporting.measured import metric_label, value_of
 from torchstone.reporting.scales import DASH, finite, number
 from torchstone.reporting.sentences import calibration_remark
@@ -49,9 +49,7 @@ def training_panels(
         return []
     mark = None if best_epoch is None or len(numbers) == 1 else float(best_epoch)
     losses = [
-        (name, column(history, key))
-        for name, key in (("training", "train_loss"), ("validation", "val_loss"))
-        if finite(column(history, key))
+        (name, column(history, key)) for name, key in loss_lines(history) if finite(column(history, key))
     ]
     panels = []
     if losses:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torchstone.errors import MissingExtraError
-from torchstone.reporting.history import column, epochs, metric_keys
+from torchstone.reporting.history import column, epochs, loss_lines, metric_keys
 from torchstone.reporting.measured import metric_label
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def plot_history(
 
     keys = metric_keys(history) if metrics is None else [f"val_{key.removeprefix('val_')}" for key in metrics]
     panels: list[tuple[str, list[tuple[str, str]]]] = [
-        ("loss", [("training", "train_loss"), ("validation", "val_loss")]),
+        ("loss", loss_lines(history)),
         *((metric_label(key[4:]), [("validation", key)]) for key in keys),
     ]
     figure = Figure(figsize=(4.8 * len(panels), 3.6), layout="constrained")

@@ -139,7 +139,7 @@ def training_remark(
     Args:
         history: one record per epoch.
         monitor: the value that decided which epoch is best.
-        best_epoch: that epoch.
+        best_epoch: that epoch; None where the last weights were kept.
         resume: the command that goes on with the run.
     """
     numbers = epochs(history)
@@ -148,7 +148,7 @@ def training_remark(
     if len(numbers) == 1:
         return "One epoch says little about where training was heading."
     if best_epoch is None:
-        return "No validation rows, so no epoch is known to be the best; the last weights were kept."
+        return _last_kept(history)
     value = number(at_epoch(history, best_epoch).get(monitor_key(monitor)), 4)
     reached = f"The {_monitor_name(monitor)} was best at epoch {best_epoch}" + (
         f" ({value})" if value != DASH else ""
@@ -159,6 +159,22 @@ def training_remark(
     brought = f"{reached}; the {after} after it" if after > 1 else f"{reached}; the one after it"
     text = f"{brought} brought nothing better."
     return f"{text} {_by_heart(history, best_epoch)}".strip()
+
+
+def _last_kept(history: Sequence[Mapping[str, Any]]) -> str:
+    """What is to be said where no epoch was chosen."""
+    losses = {
+        epoch: loss
+        for epoch, loss in zip(epochs(history), column(history, "val_loss"), strict=True)
+        if finite([loss])
+    }
+    if not losses:
+        return "No validation loss, so no epoch is known to be the best; the last weights were kept."
+    lowest = min(losses, key=lambda epoch: losses[epoch])
+    return (
+        f"The last weights were kept. The validation loss was lowest at epoch {lowest} "
+        f"({number(losses[lowest], 4)}), and {number(losses[max(losses)], 4)} at the end."
+    )
 
 
 def _monitor_name(monitor: str) -> str:

@@ -118,7 +118,7 @@ def print_run(console: Console, summary: Mapping[str, Any]) -> None:
         console.print()
     epochs, best = summary.get("epochs") or 0, (summary.get("best") or {}).get("epoch")
     plural = "s" if epochs != 1 else ""
-    kept = f"; the weights are those of epoch {best}" if best else ""
+    kept = f"; the weights are those of epoch {best}" if best and summary.get("kept") == "best" else ""
     console.print(Text(f"Trained {epochs} epoch{plural}{kept}."))
     if run := summary.get("run"):
         lines = [

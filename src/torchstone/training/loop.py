@@ -162,6 +162,8 @@ def train(
                     callback.on_epoch_end(context, record)
                 if run.saver.due_at_border(time.monotonic()):
                     save(run)
+            if state.epoch < settings.epochs:
+                context.stop_reason = reason_to_stop(run)
             run.tick()
             run.saver.save_last(state)
         except (Interrupted, KeyboardInterrupt) as interruption:
