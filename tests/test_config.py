@@ -127,3 +127,9 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_toml_round_trip(options: dict[str, object]) -> None:
     config = from_options(options)
     assert TrainConfig.model_validate(tomllib.loads(configuration.to_toml(config))) == config
+
+
+def test_a_pair_without_a_value_is_named_once() -> None:
+    with pytest.raises(ConfigError) as raised:
+        from_options({"columns": ["x0"]})
+    assert raised.value.message == 'columns: expected name=value, got "x0".'

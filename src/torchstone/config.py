@@ -358,4 +358,5 @@ def _sentence(detail: Any) -> str:
         return f'"{path}" is not a configuration key. {did_you_mean(parts[-1], known)}'.strip()
     message = str(detail["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    return f"{parts[-1] if len(parts) <= 2 else path}: {message}, got {detail['input']!r}."
+    got = "" if ", got " in message else f", got {detail['input']!r}"
+    return f"{parts[-1] if len(parts) <= 2 else path}: {message}{got}."
