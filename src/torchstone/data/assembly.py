@@ -159,7 +159,10 @@ def _separate(
 
 def _stacked(tables: Sequence[RawTable]) -> pl.DataFrame:
     """All rows; a column that has different types in different files is read as strings."""
-    frames = [table.frame for table in tables]
+    frames = [
+        table.frame.with_columns(clean(column) for column in table.frame if column.dtype == pl.Duration)
+        for table in tables
+    ]
     for name in frames[0].columns:
         dtypes = {frame.schema[name] for frame in frames}
         mixed = len(dtypes - {pl.Null}) > 1 and not all(dtype.is_numeric() for dtype in dtypes)
@@ -247,10 +250,13 @@ def _samples(
 ) -> Samples:
     missing = tuple(config.missing)
     overrides = {_override_name(name, columns): kind for name, kind in config.columns.items()}
-    check_overrides(overrides, features.columns)
+    taken = dict.fromkeys(targets.columns, "the target")
+    if split.split_column is not None:
+        taken[split.split_column] = "the split column"
+    check_overrides(overrides, features.columns, taken)
     for flag, name in (("group", split.group), ("time", split.time)):
         if name is not None and name not in features.columns:
-            raise unknown_column(name, features.columns, f"--{flag} {name}")
+            raise unknown_column(name, features.columns, f"--{flag} {name}", taken)
     if split.group is not None and split.group not in overrides:
         overrides[split.group] = "identifier"
         notes.append(f'Column "{split.group}" groups the rows and is no input.')
@@ -259,6 +265,16 @@ def _samples(
     if split.time is not None and guesses[split.time].kind == "identifier":
         guesses[split.time] = guess_columns(features, {**overrides, split.time: "numeric"})[split.time]
     kinds = {name: guess.kind for name, guess in guesses.items()}
+    if split.time is not None and kinds[split.time] == "constant" and split.time not in overrides:
+        value = (
+            "no value at all"
+            if features[split.time].drop_nulls().is_empty()
+            else "the same value in all rows"
+        )
+        raise DataError(
+            f'--time {split.time}: column "{split.time}" has {value}, so there is no place to cut.',
+            hint="Choose another column, or leave --time out.",
+        )
     notes += [guess.note for guess in guesses.values() if guess.note]
     if not set(kinds.values()) - set(LEFT_OUT):
         raise DataError(

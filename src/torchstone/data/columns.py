@@ -68,16 +68,21 @@ class ColumnGuess:
     missing: tuple[str, ...] = ()
 
 
-def unknown_column(name: str, columns: Iterable[str], message: str) -> DataError:
+def unknown_column(
+    name: str, columns: Iterable[str], message: str, taken: Mapping[str, str] | None = None
+) -> DataError:
     """The error for a column that is not there; names the nearest one, else the columns there are.
 
     Args:
         name: what was asked for.
         columns: those that there are.
         message: who asked, such as `--target income`.
+        taken: the columns of the table that are none of these, and what they are.
     """
     known = list(columns)
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    if taken and name in taken:
+        return DataError(f'{message}: column "{name}" is {taken[name]}.', hint=f"The others are {shown}.")
     return DataError(
         f'{message}: there is no column "{name}".',
         hint=did_you_mean(name, known) or f"The columns are {shown}.",
@@ -110,11 +115,19 @@ def guess_columns(
     return guesses
 
 
-def check_overrides(overrides: Mapping[str, str], columns: Sequence[str]) -> None:
-    """Raises DataError for a column that is not there or a kind that is none."""
+def check_overrides(
+    overrides: Mapping[str, str], columns: Sequence[str], taken: Mapping[str, str] | None = None
+) -> None:
+    """Raises DataError for a column that is not there or a kind that is none.
+
+    Args:
+        overrides: kinds by column.
+        columns: the columns that there are.
+        taken: the columns of the table that are none of these, and what they are.
+    """
     for name, kind in overrides.items():
         if name not in columns:
-            raise unknown_column(name, columns, f'--columns {name}={kind}: there is no column "{name}".')
+            raise unknown_column(name, columns, f"--columns {name}={kind}", taken)
         if kind not in KINDS:
             nearest = did_you_mean(kind, KINDS)
             raise DataError(

@@ -69,11 +69,15 @@ class Reading:
             if kind in ("numeric", "categorical", "boolean", "datetime")
         ]
         absent = [name for name in needed if name not in frame.columns]
+        if len(absent) == 1:
+            raise unknown_column(absent[0], frame.columns, "A column of the training data is missing")
         if absent:
-            what = (
-                "Columns of the training data are" if len(absent) > 1 else "A column of the training data is"
+            names = ", ".join(f'"{name}"' for name in absent)
+            shown = ", ".join(frame.columns[:12]) + (", ..." if frame.width > 12 else "")
+            raise DataError(
+                f"Columns of the training data are missing: there are no columns {names}.",
+                hint=f"The columns are {shown}.",
             )
-            raise unknown_column(", ".join(absent), frame.columns, f"{what} missing")
         for name, kind in self.kinds.items():
             if name not in frame.columns:
                 continue
