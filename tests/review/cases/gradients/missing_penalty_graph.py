@@ -78,7 +78,7 @@ def adaptive_weight(model, x, last):
     first, second = model(x).mean(), model(x).pow(2).mean()
     one = torch.autograd.grad(first, last, retain_graph=True)[0]  # safe: the weight is detached
     two = torch.autograd.grad(second, last, retain_graph=True)[0]  # safe
-    weight = one.norm() / (two.norm() + 1e-4)  # TS807
+    weight = one.norm() / (two.norm() + 1e-4)
     weight = torch.clamp(weight, 0.0, 1e4).detach()
     loss = first + weight * second
     loss.backward()
