@@ -128,6 +128,7 @@ class Place:
         callers: the calls that led into the frame, the innermost last.
         path: the position in what is unpacked.
         element: whether an element of it is meant, as a loop gives them.
+        before: the position of what is looped over, in what is unpacked.
     """
 
     frame: Frame
@@ -135,6 +136,7 @@ class Place:
     callers: Callers = ()
     path: Path = ()
     element: bool = False
+    before: Path = ()
 
     def at(self, node: ast.expr, path: Path = ()) -> Place:
         """Another expression of the same function."""
@@ -177,7 +179,7 @@ class _Reader:
 
     def read(self, place: Place) -> Array:
         """What is known of the tensor at a place."""
-        key = (place.frame, place.node, place.path, place.element)
+        key = (place.frame, place.node, place.path, place.element, place.before)
         self._steps += 1
         if key in self._busy or len(self._busy) > _DEEPEST or self._steps > _MOST:
             return UNKNOWN
@@ -209,6 +211,11 @@ class _Reader:
             known = position is not None and -len(node.elts) <= position < len(node.elts)
             starred = any(isinstance(part, ast.Starred) for part in node.elts)
             yield place.at(node.elts[position or 0], place.path[1:]) if known and not starred else None
+        elif isinstance(node, ast.Tuple | ast.List) and place.before:
+            position = place.before[0]
+            known = position is not None and position < len(node.elts)
+            part = node.elts[position or 0] if known else node
+            yield replace(place, node=part, before=place.before[1:]) if known else None
         elif isinstance(node, ast.Attribute) and (stores := list(self._stores(place, node))):
             yield from stores
         elif isinstance(node, ast.Call) and (inner := self._entered(frame, node)) is not None:
@@ -217,7 +224,7 @@ class _Reader:
             if not returns or inner.scope.is_generator:
                 yield None
             for value in returns:
-                yield Place(inner, value, callers, place.path, place.element) if value else None
+                yield replace(place, frame=inner, node=value, callers=callers) if value else None
         else:
             yield place
 
@@ -229,8 +236,11 @@ class _Reader:
         if binding.kind == "parameter":
             yield from self._arguments(place, frame, callers, binding.name)
         elif binding.kind == "assign" and binding.value is not None:
-            path = (*binding.path, *place.path)
-            yield Place(frame, binding.value, callers, path, place.element and not binding.path)
+            inner = replace(place, frame=frame, node=binding.value, callers=callers)
+            if place.element:
+                yield replace(inner, before=(*binding.path, *place.before))
+            else:
+                yield replace(inner, path=(*binding.path, *place.path))
         elif binding.kind == "for" and binding.value is not None and not place.element:
             yield Place(frame, binding.value, callers, (*binding.path, *place.path), True)
         else:
@@ -250,7 +260,7 @@ class _Reader:
             if argument is None:
                 yield None
             else:
-                yield Place(caller, argument, rest, place.path, place.element)
+                yield replace(place, frame=caller, node=argument, callers=rest)
 
     def _stores(self, place: Place, node: ast.Attribute) -> Iterator[Place | None]:
         base = place.frame.value(node.value)
@@ -264,8 +274,11 @@ class _Reader:
                 frame = cls.file.method_frame(base, store.scope)
                 made = store.scope.name == "__init__" and base.call is not None and base.frame is not None
                 callers = ((base.frame, base.call),) if made and base.frame and base.call else ()
-                path = (*store.path, *place.path)
-                yield Place(frame, store.value, callers, path, place.element)
+                there = replace(place, frame=frame, node=store.value, callers=callers)
+                if place.element:
+                    yield replace(there, before=(*store.path, *place.before))
+                else:
+                    yield replace(there, path=(*store.path, *place.path))
 
     def _entered(self, frame: Frame, node: ast.Call) -> Frame | None:
         called = frame.value(node.func)
@@ -279,7 +292,7 @@ class _Reader:
     def _element(self, place: Place) -> Array:
         """What a loop over the expression gives."""
         node, path = place.node, place.path
-        if not isinstance(node, ast.Call) or (not node.args and not node.keywords):
+        if not isinstance(node, ast.Call) or place.before:
             return UNKNOWN
         name = place.frame.file.callable_name(place.frame, node) or ""
         if name == "enumerate" and node.args:
@@ -506,6 +519,8 @@ class _Reader:
             return UNKNOWN
         if name in ("numpy.random.randn", "numpy.random.rand") and not path:
             return self._created(place, node, "randn", None)
+        if last in ("randperm", "permutation") and not path:
+            return of((None,), "int")
         if last in ("max", "min", "sort", "topk") and first is not None:
             return self._reduced(place, node, self.read(place.at(first)), last, 1)
         if path:
