@@ -1,0 +1,1 @@
+"""Mistakes of training in several processes (TS9xx)."""
