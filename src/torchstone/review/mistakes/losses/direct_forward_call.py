@@ -1,0 +1,79 @@
+"""A model's `forward` is called directly, which skips its hooks.
+
+## What it does
+Reports `model.forward(x)` where `model` is a module that is neither the object itself nor its parent class.
+
+## Why is this bad?
+`model(x)` runs the hooks that are registered on a module: weight and spectral normalisation, feature
+extractors, profilers and wrappers rely on them. `model.forward(x)` runs none.
+
+## References
+- [Module.forward](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.forward)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+
+CODE = "TS315"
+NAME = "direct-forward-call"
+SEVERITY: Severity = "warning"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        output = model.forward(torch.randn(2, 4))  # TS315
+        """,
+        fixed="""
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        output = model(torch.randn(2, 4))
+        """,
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    class Doubled(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    output = Doubled(4, 1)(torch.randn(2, 4))
+    """,
+)
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each call of a `forward`."""
+    for node in file.index.calls_by_name.get("forward", ()):
+        if not isinstance(node.func, ast.Attribute):
+            continue
+        model = node.func.value
+        value = file.value(model)
+        scope = file.index.scope_of(node)
+        itself = isinstance(model, ast.Name) and scope.is_function and model.id == scope.self_name
+        if value is None or value.kind != "module" or not value.sure or itself:
+            continue
+        text = ast.unparse(model)
+        yield file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            node.func,
+            f"`{text}.forward(...)` skips the hooks of `{text}`",
+            why="call the module itself: normalisations, extractors and wrappers are hooks",
+            fix=Fix(f"Call `{text}(...)`.", safe=False, edits=(file.replace(node.func, text),)),
+        )
