@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import torchstone as ts
+from torchstone.errors import UsageError
 
 torch.manual_seed(0)
 X = torch.randn(300, 10)
@@ -313,3 +314,82 @@ def test_max_time_ends_the_training() -> None:
     run = fit(epochs=100_000, max_time=0.3)
     assert time.monotonic() - began < 20
     assert 1 <= len(run.records) < 100_000
+
+
+class Frozen(nn.Linear):
+    """A layer that nothing trains."""
+
+    def __init__(self) -> None:
+        super().__init__(10, 2)
+        self.requires_grad_(False)
+
+
+class Empty(torch.utils.data.IterableDataset[Any]):
+    """Samples that are none."""
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"metrics": {"loss": lambda o, t: 0.0}}, 'metrics: "loss" is the name of the validation loss'),
+        ({"metrics": {"f": 3}}, "metrics: expected functions by name, got 3 for 'f'"),
+        ({"metrics": [len]}, "metrics: expected names"),
+        ({"metrics": {"f": lambda o, t: None}}, 'metrics: "f" returned None'),
+        ({"metrics": {"f": lambda o, t: "0.5"}}, "metrics: \"f\" returned '0.5'"),
+        ({"metrics": {"f": lambda o, t: {"a": 1}}}, 'metrics: "f" returned a dict'),
+        ({"metrics": {"f": lambda o, t: o[0]}}, r'metrics: "f" returned a Tensor of shape \(2,\)'),
+        ({"loss": nn.CrossEntropyLoss}, r"Give an instance: nn.CrossEntropyLoss\(\)"),
+        ({"loss": "CrossEntropyLoss"}, r"loss: .*got 'CrossEntropyLoss'.\nGive nn.CrossEntropyLoss\(\)"),
+        ({"loss": lambda o, t: None}, "loss: it returned None"),
+        ({"loss": lambda o, t: 1.0}, "loss: it returned a float"),
+        ({"batch_size": -1}, "batch_size: .* got -1"),
+        ({"batch_size": 2.5}, "batch_size: .* got 2.5"),
+        ({"callbacks": [ts.Callback]}, r"callbacks: .*\nGive an instance: Callback\(\)"),
+        ({"callbacks": ts.Callback()}, "callbacks: expected a list of callbacks, got a Callback"),
+        ({"callbacks": [print]}, "callbacks: expected callbacks"),
+        ({"scheduler": "cosine"}, r"scheduler: .*got 'cosine'.\n.*CosineAnnealingLR\(optimizer, T_max"),
+        ({"scheduler": torch.optim.lr_scheduler.StepLR}, "scheduler: StepLR needs step_size"),
+        ({"scheduler": lambda optimizer: 3}, "scheduler: the function gave int"),
+        ({"net": Net}, r"net: Net is a class.*\nGive an instance: Net\("),
+        ({"net": 3}, "net: expected a module, got 3"),
+        ({"net": Frozen()}, "TS504 everything-frozen: None of the 2 parameters"),
+        ({"net": nn.Flatten()}, r"TS504 everything-frozen: net \(Flatten\) has no parameters"),
+        ({"val": torch.utils.data.DataLoader(Empty())}, "The validation data gave no batch"),
+        ({"val": (X, torch.full((300,), -100))}, "All 300 validation targets are -100"),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        fit(epochs=1, **asked)
+
+
+def test_labels_that_are_all_ignored_are_refused() -> None:
+    with pytest.raises(ts.DataError, match="All 300 training targets are -100"):
+        ts.fit(
+            Net(),
+            (X, torch.full((300,), -100)),
+            loss=nn.CrossEntropyLoss(),
+            optimizer=torch.optim.Adam,
+            epochs=1,
+            quiet=True,
+        )
+
+
+def test_one_name_is_a_list_of_one_and_a_metric_may_give_any_number() -> None:
+    numbers = {"t": lambda o, t: o.sum(), "a": lambda o, t: o.numpy().mean(), "i": lambda o, t: len(o)}
+    assert fit(epochs=1, metrics=numbers).history["val_i"].to_list() == [50.0]
+    assert "val_accuracy" in fit(epochs=1, metrics="accuracy").history.columns
+
+
+def test_another_split_than_those_of_a_run_is_refused() -> None:
+    run = fit(epochs=1)
+    with pytest.raises(ts.ConfigError, match=r"split: .* got 'train'"):
+        ts.evaluate(run, "train")  # type: ignore[arg-type]
+
+
+def test_a_sum_over_labels_is_told_as_their_mean() -> None:
+    run = fit(epochs=1, loss=nn.CrossEntropyLoss(reduction="sum"))
+    assert 0 < run.records[0]["train_loss"] < 3

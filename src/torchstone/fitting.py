@@ -20,6 +20,7 @@ from torchstone.finding import Finding
 from torchstone.flow import request
 from torchstone.flow.continuity import as_before, check_epochs, is_complete, keep_epochs, last_checkpoint
 from torchstone.flow.execution import Execution
+from torchstone.flow.given import check_labels, check_objects, check_validation
 from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import read_history
 from torchstone.flow.presentation import write_fit_report
@@ -57,11 +58,16 @@ def fit(
         directory: a run that goes on.
         saved: its checkpoint.
     """
+    check_objects(arguments)
     net, settings = arguments.net, arguments.settings()
     device, _ = choose_device(settings.device)
     train, val = request.batches(arguments)
     objective = Objective(arguments.loss, arguments.step)
+    check_labels(request.all_targets(train), objective, "training")
     first = request.first_batch(train, device)
+    if val is not None:
+        check_validation(val)
+        check_labels(request.all_targets(val), objective, "validation")
     net.to(device)
     if arguments.step is None:
         initialise_lazy(net, first.inputs)  # before the optimizer asks for parameters
@@ -211,6 +217,11 @@ def evaluate(
         DataError: there is no data to measure on.
         ConfigError: the loss does not say what the outputs are.
     """
+    if split not in ("val", "test"):
+        raise ConfigError(
+            f'split: expected "val" or "test", got {split!r}.',
+            hint="Other samples are given as data: ts.evaluate(run, data=(X, y)).",
+        )
     context = run.context if isinstance(run.context, FitContext) else None
     if data is not None:
         batches: Batches | None = batches_from(data, shuffle=False, batch_size=None)

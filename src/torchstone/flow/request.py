@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,9 @@ from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import build_manifest
 from torchstone.training.callbacks import Callback
 from torchstone.training.device import choose_device
+from torchstone.training.objective import Objective
+from torchstone.training.preflight.mistake import refuse
+from torchstone.training.preflight.parameters import check_parameters
 from torchstone.training.randomness import random_states, set_random_states
 from torchstone.training.schedules import Schedule
 from torchstone.training.settings import Settings
@@ -133,10 +137,21 @@ def optimizers(arguments: FitArguments) -> dict[str, Optimizer]:
             hint="For example optimizer=torch.optim.Adam, or torch.optim.SGD(net.parameters(), lr=0.1).",
         )
     trained = [parameter for parameter in arguments.net.parameters() if parameter.requires_grad]
+    if not trained:
+        _nothing_to_train(arguments)
     made = given(trained)
     if not isinstance(made, Optimizer):
         raise ConfigError(f"optimizer: the function gave {type(made).__name__}, not an optimizer.")
     return {"main": made}
+
+
+def _nothing_to_train(arguments: FitArguments) -> None:
+    """Why an optimizer cannot be made from the parameters of the module."""
+    refuse(check_parameters(arguments.net, Objective(arguments.loss, arguments.step), []))
+    raise ConfigError(
+        "optimizer: net has no parameter that requires a gradient, so that a function gets none.",
+        hint="Give an optimizer that is made from the parameters that are to be trained.",
+    )
 
 
 def schedules(arguments: FitArguments, named: Mapping[str, Optimizer]) -> dict[str, Schedule]:
@@ -159,11 +174,19 @@ def _schedule(given: Any, optimizer: Optimizer) -> Schedule | None:
     if isinstance(given, Schedule):
         return given
     is_scheduler = hasattr(given, "step") and not isinstance(given, type)
+    if isinstance(given, type) and (missing := _required(given)):
+        call = f"{given.__name__}(optimizer, {missing[0]}=...)"
+        raise ConfigError(
+            f"scheduler: {given.__name__} needs {missing[0]} besides the optimizer.",
+            hint=f"Give a function: scheduler=lambda optimizer: {call}.",
+        )
     made = given if is_scheduler else given(optimizer)
     if made is None:
         return None
     if isinstance(made, Schedule):
         return made
+    if not hasattr(made, "step"):
+        raise ConfigError(f"scheduler: the function gave {type(made).__name__}, not a scheduler.")
     of = getattr(made, "optimizer", optimizer)
     if of is not optimizer:
         raise ConfigError(
@@ -171,6 +194,13 @@ def _schedule(given: Any, optimizer: Optimizer) -> Schedule | None:
             hint="Make it from the optimizer that you give to fit, or give a function of the optimizer.",
         )
     return Schedule(made)
+
+
+def _required(kind: type) -> list[str]:
+    """The arguments of a class after its first that have no default."""
+    parameters = list(inspect.signature(kind).parameters.values())[1:]
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [one.name for one in parameters if one.default is inspect.Parameter.empty and one.kind in plain]
 
 
 def keep_request(

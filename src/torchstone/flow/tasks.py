@@ -16,6 +16,7 @@ from torchstone import metrics as known_metrics
 from torchstone.data.batches import Batches
 from torchstone.errors import ConfigError, did_you_mean
 from torchstone.evaluation.evaluate import Evaluation, measure
+from torchstone.flow.given import one_number
 from torchstone.inference import evaluating, probabilities
 from torchstone.metrics import ScoredRows
 from torchstone.task import OutputKind, Task, TaskKind
@@ -134,7 +135,7 @@ def epoch_metrics(
         ConfigError: a name that is not known, or names for a loss that does not say what the outputs are.
     """
     own = dict(asked) if isinstance(asked, Mapping) else {}
-    names = [] if isinstance(asked, Mapping) else list(asked or [])
+    names = [] if isinstance(asked, Mapping) else [asked] if isinstance(asked, str) else list(asked or [])
     if asked is None and meaning is not None and meaning.targets == "classes":
         names = ["accuracy"]
     known = {} if meaning is None else _known(meaning.targets)
@@ -147,7 +148,7 @@ def epoch_metrics(
 
     def compute(outputs: Tensor, targets: Tensor) -> dict[str, float]:
         values = _named(names, meaning, outputs, targets)
-        return values | {name: float(function(outputs, targets)) for name, function in own.items()}
+        return values | {name: one_number(name, function(outputs, targets)) for name, function in own.items()}
 
     return compute, directions
 

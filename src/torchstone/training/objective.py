@@ -84,6 +84,8 @@ class Objective:
             return total if self.reduction == "sum" else total / count
         assert self.loss is not None  # noqa: S101
         loss = self.loss(outputs, targets)
+        if not isinstance(loss, Tensor):
+            raise _no_tensor(loss)
         if loss.ndim == 0:
             return loss
         return loss.sum() / self._elements(loss, targets).sum()
@@ -146,6 +148,8 @@ class Objective:
     def _weighted_sum(self, outputs: Any, targets: Any, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The sum of losses times sample weights, and what a mean divides it by."""
         losses = self._reduced("none")(outputs, targets)
+        if not isinstance(losses, Tensor):
+            raise _no_tensor(losses)
         if losses.ndim == 0:
             raise ConfigError(
                 "Sample weights need the loss of each sample, and this loss gives only their mean.",
@@ -180,6 +184,14 @@ class Objective:
         if function is not None and "reduction" in _parameters(function):
             return functools.partial(self.loss, reduction=reduction)
         return self.loss
+
+
+def _no_tensor(loss: Any) -> ConfigError:
+    """What to raise for a loss of the user's own that gives something else."""
+    return ConfigError(
+        f"loss: it returned {'None' if loss is None else f'a {type(loss).__name__}'}, expected a tensor.",
+        hint="Return the loss as torch computes it, without item() or float(), and with a return.",
+    )
 
 
 def count_samples(batch: Any) -> int:
