@@ -77,3 +77,11 @@ def test_nan_targets_name_their_rows() -> None:
     values[7] = np.nan
     with pytest.raises(DataError, match=r"NaN or infinite.*:8"):
         read_target(sources.load((X, values)), DataConfig())
+
+
+@pytest.mark.parametrize(("unit", "words"), [(1e300, "too large to be squared"), (1e-300, "squares")])
+def test_numbers_that_have_no_squares_are_refused(unit: float, words: str) -> None:
+    values = np.linspace(1, 2, 40)
+    with pytest.raises(DataError, match=words):
+        read_target(sources.load((X, values * unit)), DataConfig())
+    assert read_target(sources.load((X, values * unit**0.4)), DataConfig()).task.kind == "regression"

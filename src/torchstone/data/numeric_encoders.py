@@ -20,6 +20,8 @@ Place = Callable[[int], str]
 
 _MOST_EDGES = 48
 _CLIP = 3.0
+_FAR = 1e100
+"""From far below it on, clipping gives the border itself; its square is still a number."""
 _NORMAL_IQR = 1.349
 """The distance of the quartiles of a standard normal distribution."""
 
@@ -65,7 +67,7 @@ class NumericColumn:
             return "constant in the training rows"
         center, scale = _center_and_scale(known)
         fill = float(np.median(known))
-        return cls(column.name, center, scale, fill, missing, _edges(_clipped((known - center) / scale)))
+        return cls(column.name, center, scale, fill, missing, _edges(_in_units(known, center, scale)))
 
     @property
     def numeric_names(self) -> list[str]:
@@ -86,7 +88,7 @@ class NumericColumn:
     def encode_numbers(self, values: np.ndarray) -> np.ndarray:
         """Numbers in the column's unit as model inputs, float32 `(N,)`."""
         filled = np.where(np.isnan(values), self.fill, values)
-        return _clipped((filled - self.center) / self.scale).astype(np.float32)
+        return _in_units(filled, self.center, self.scale).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """The column as JSON values."""
@@ -260,14 +262,18 @@ def _check_read(column: pl.Series, read: pl.Series, what: str, place: Place | No
 
 def _center_and_scale(known: np.ndarray) -> tuple[float, float]:
     """Median and quartile distance; the deviation where more than half of the values are the same."""
-    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
-    scale = float(high - low) / _NORMAL_IQR
-    if not scale > 0 or not np.isfinite(scale):
-        scale = float(known.std())
+    with np.errstate(over="ignore", invalid="ignore"):  # a scale that is not finite is replaced
+        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+        scale = float(high - low) / _NORMAL_IQR
+        if not scale > 0 or not np.isfinite(scale):
+            scale = float(known.std())
     return float(middle), scale if scale > 0 and np.isfinite(scale) else 1.0
 
 
-def _clipped(scaled: np.ndarray) -> np.ndarray:
+def _in_units(values: np.ndarray, center: float, scale: float) -> np.ndarray:
+    """Values centred, scaled and smoothly clipped; any that is large enough becomes the border."""
+    with np.errstate(over="ignore"):
+        scaled = np.clip((values - center) / scale, -_FAR, _FAR)
     clipped: np.ndarray = scaled / np.sqrt(1 + (scaled / _CLIP) ** 2)
     return clipped
 

@@ -26,6 +26,8 @@ _POSITIVE = frozenset(
     ["positive", "pos", "true", "yes", "y", "t", "on", "1", "+1", "present", "abnormal", "sick"]
 )
 _SHOWN = 5
+_LARGEST = 1e150
+"""Targets beyond it, and differences below its inverse, have squares that no float64 holds."""
 _log = logging.getLogger("torchstone")
 
 
@@ -61,6 +63,8 @@ def read_target(samples: Samples, config: DataConfig) -> Target:
         _require_values(column, samples)
     task, notes = _find_task(columns, config.task, samples)
     values, present = encode_target(samples.target, task, samples.place)
+    if task.kind == "regression":
+        _require_spread(values, task, samples)
     if count := int((~present).sum()):
         notes.append(f"{count} of {len(samples)} rows have no target and are left out.")
     return Target(task, values, present, notes)
@@ -109,6 +113,17 @@ def _require_values(column: pl.Series, samples: Samples) -> None:
         bad |= column.is_nan().fill_null(False)
     if bad.any():
         raise _rows_error(column, bad, "NaN or infinite", samples.place)
+
+
+def _require_spread(values: np.ndarray, task: Task, samples: Samples) -> None:
+    for name, column in zip(task.targets, values.T, strict=True):
+        known = column[~np.isnan(column)]
+        if 0 < np.ptp(known) < 1 / _LARGEST:
+            raise DataError(
+                f'{samples.name}: the values of target "{name}" lie within {np.ptp(known):.3g}; '
+                "the squares of their differences are 0.",
+                hint="Give it in a smaller unit, so that its numbers are larger.",
+            )
 
 
 def _find_task(columns: list[pl.Series], asked: str, samples: Samples) -> tuple[Task, list[str]]:
@@ -283,6 +298,9 @@ def _finite_numbers(column: pl.Series, place: Callable[[int], str]) -> pl.Series
     wrong = column.is_not_null() & numbers.is_null()
     if wrong.any():
         raise _rows_error(column, wrong, "no number", place)
+    large = (numbers.abs() > _LARGEST).fill_null(False)
+    if large.any():
+        raise _rows_error(column, large, "too large to be squared", place)
     return numbers
 
 
