@@ -31,6 +31,8 @@ def mapped(f):
 def zoo_models(net, create_model):
     a = zoo.resnet18(pretrained=True)  # TS807
     b = zoo.resnet18(weights=None)  # safe
+    a = [a, zoo.resnet18(True)]  # TS807
+    a = [a, zoo.resnet18(None)]  # safe
     c = create_model("vit", pretrained=True)  # safe: not torchvision's
     nn.init.xavier_uniform(net.weight)  # TS807
     return a, b, c, v2.Compose([v2.ToTensor()])  # TS807

@@ -115,9 +115,19 @@ def check(file: File) -> Iterator[Finding]:
         if name in DEPRECATED and not _guarded(file, node):
             yield _deprecated(file, node, name)
     for call in file.index.calls():
-        word = next((w for w in call.keywords if w.arg in ("pretrained", "pretrained_backbone")), None)
-        if word is not None and (file.name(call.func) or "").startswith("torchvision.models."):
+        word = _old_argument(call)
+        name = file.name(call.func) if word is not None else None
+        if word is not None and name and name.startswith("torchvision.models.") and name.lower() == name:
             yield _pretrained(file, call, word)
+
+
+def _old_argument(call: ast.Call) -> str | None:
+    """The argument that asks for weights by yes or no; it was the first one."""
+    for word in call.keywords:
+        if word.arg in ("pretrained", "pretrained_backbone"):
+            return word.arg
+    first = call.args[0] if call.args else None
+    return "pretrained" if isinstance(first, ast.Constant) and isinstance(first.value, bool) else None
 
 
 def _uses(file: File) -> Iterator[ast.expr]:
@@ -160,14 +170,14 @@ def _deprecated(file: File, node: ast.expr, name: str) -> Finding:
     )
 
 
-def _pretrained(file: File, call: ast.Call, word: ast.keyword) -> Finding:
+def _pretrained(file: File, call: ast.Call, word: str) -> Finding:
     name = ast.unparse(call.func)
     return file.finding(
         CODE,
         NAME,
         SEVERITY,
         call,
-        f"`{name}({word.arg}=...)` is deprecated; use `weights=`",
+        f"`{name}({word}=...)` is deprecated; use `weights=`",
         why="it stops working in one of the next releases, and does not say which weights it takes",
         evidence={"name": name},
         fix=Fix('Name the weights, such as `weights="DEFAULT"` or `weights=None`.'),
