@@ -378,6 +378,24 @@ def test_labels_that_are_all_ignored_are_refused() -> None:
         )
 
 
+class Unlabelled(torch.utils.data.Dataset[Any]):
+    """Samples whose labels count for nothing, which only their loader knows."""
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return X[index], -100
+
+
+def test_labels_of_a_data_set_that_are_all_ignored_end_the_training() -> None:
+    with pytest.raises(ts.DataError, match="No validation sample counts"):
+        fit(val=Unlabelled(), epochs=1)
+    usual = {"loss": nn.CrossEntropyLoss(), "optimizer": torch.optim.Adam, "epochs": 1, "quiet": True}
+    with pytest.raises(ts.DataError, match="No training sample counts"):
+        ts.fit(Net(), Unlabelled(), **usual)
+
+
 def test_one_name_is_a_list_of_one_and_a_metric_may_give_any_number() -> None:
     numbers = {"t": lambda o, t: o.sum(), "a": lambda o, t: o.numpy().mean(), "i": lambda o, t: len(o)}
     assert fit(epochs=1, metrics=numbers).history["val_i"].to_list() == [50.0]

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from torchstone.errors import Interrupted, TrainingError
+from torchstone.errors import DataError, Interrupted, TrainingError
 from torchstone.training.saving import Saver
 from torchstone.training.state import TrainState
 
@@ -43,6 +43,14 @@ def explained(failure: Exception, state: TrainState) -> Exception:
             history=state.history,
         )
     return failure
+
+
+def nothing_counts(what: str) -> DataError:
+    """When an epoch had no loss: every target was ignored, or there was none."""
+    return DataError(
+        f"No {what} sample counts: all targets are ignored by the loss or weigh 0, or there are none.",
+        hint="Look at the targets, at the loss's ignore_index and at the sample weights.",
+    )
 
 
 def diverged(name: str, value: float, step: int, state: TrainState, saver: Saver) -> TrainingError:

@@ -19,7 +19,7 @@ from torchstone.runs.directory import RunDirectory
 from torchstone.runs.metrics_log import MetricsLog
 from torchstone.training.callbacks import Callback, TrainContext
 from torchstone.training.context import StepContext
-from torchstone.training.endings import diverged, explained, interrupted
+from torchstone.training.endings import diverged, explained, interrupted, nothing_counts
 from torchstone.training.modes import Modes
 from torchstone.training.monitor import choose_monitor, monitored
 from torchstone.training.objective import Objective, count_samples
@@ -122,6 +122,8 @@ def train(
                 run_epoch(run)
                 if run.signals.requested:
                     raise stopped(run)
+                if objective.step is None and not state.means.weights and not reason_to_stop(run):
+                    raise nothing_counts("training")
 
                 # Validate what would be kept: the average where there is one.
                 if state.average is not None:

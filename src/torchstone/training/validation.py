@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from torchstone.errors import ConfigError, TrainingError
 from torchstone.training.context import StepContext
+from torchstone.training.endings import nothing_counts
 from torchstone.training.modes import Modes
 from torchstone.training.objective import Objective, count_samples
 from torchstone.training.randomness import random_states, set_random_states
@@ -58,6 +59,8 @@ def validate(
                     means.collect()
         means.collect()
         values = means.means()
+        if objective.step is None and not values:
+            raise nothing_counts("validation")
         if gathered is not None and metrics is not None:
             values.update(metrics(*gathered.finish()))
     finally:
