@@ -16,10 +16,17 @@ from torchstone.data.batches import TensorBatches
 from torchstone.errors import TrainingError
 from torchstone.evaluation.restore import Restored
 from torchstone.flow import monitoring, planning
-from torchstone.flow.continuity import as_before, check_epochs, is_complete, keep_epochs, last_checkpoint
+from torchstone.flow.continuity import (
+    as_before,
+    check_epochs,
+    is_complete,
+    is_trained,
+    keep_epochs,
+    last_checkpoint,
+)
 from torchstone.flow.execution import Execution
 from torchstone.flow.lifetime import begin, resumable
-from torchstone.flow.measurement import evaluate, load
+from torchstone.flow.measurement import complete, evaluate, load
 from torchstone.flow.preparation import Prepared, own_samples, prepare, read
 from torchstone.flow.presentation import show_findings, show_plan, write_run_report
 from torchstone.flow.record import keep_request
@@ -64,11 +71,13 @@ def resume(
     """The last checkpoint to report; see `torchstone.resume`."""
     if is_complete(directory, epochs):
         return load(directory, data=data)
-    saved = last_checkpoint(directory)
-    check_epochs(saved, epochs)
     config = from_toml(directory.config_path)
     if epochs is not None:
         config.training.epochs = epochs
+    if is_trained(directory, config.training.epochs):
+        return complete(directory, data=data)
+    saved = last_checkpoint(directory)
+    check_epochs(saved, epochs)
     prepared = prepare(own_samples(data, config, directory), config, directory)
     keep_epochs(directory, epochs)
     with as_before(directory.read_json(directory.manifest_path), choose_device(config.training.device)[0]):

@@ -449,8 +449,16 @@ def test_a_full_disk_leaves_the_final_weights(tmp_path: Path, capsys: pytest.Cap
     assert "Traceback" not in said
     kept = load_file(tmp_path / "full" / "model.safetensors")
     assert all(torch.equal(kept[name], tensor) for name, tensor in weights.items())
+    manifest = json.loads((tmp_path / "full" / "manifest.json").read_text())
     assert run(["resume", str(tmp_path / "full"), "--quiet"]) == 0
-    assert json.loads((tmp_path / "full" / "manifest.json").read_text())["status"] == "finished"
+    resumed = json.loads((tmp_path / "full" / "manifest.json").read_text())
+    assert resumed["status"] == "finished"
+    assert resumed["seconds"] == manifest["seconds"]  # it was measured, not trained again
+    assert resumed["result"]["epoch"] == 1
+    assert (tmp_path / "full" / "evaluations" / "val.json").is_file()
+    assert not (tmp_path / "full" / "checkpoints").exists() or not os.listdir(
+        tmp_path / "full" / "checkpoints"
+    )
 
 
 def test_files_have_the_mode_that_the_user_asks_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torchstone.runs import checkpoint
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import machine, versions
+from torchstone.runs.metrics_log import MetricsLog
 from torchstone.runs.process import is_gone, is_own_process
 from torchstone.runs.tensors import read_tensors, write_tensors
 
@@ -91,6 +92,30 @@ def is_complete(directory: RunDirectory, epochs: int | None) -> bool:
         if _restore_weights(directory, done)
         else "nothing was changed",
     )
+    return True
+
+
+def is_trained(directory: RunDirectory, epochs: int | None) -> bool:
+    """Whether a run that is not finished has its final weights, but no room was left for its last checkpoint.
+
+    Args:
+        directory: the run.
+        epochs: its last epoch; None where it has none yet.
+    """
+    weights, log = directory.weights_path, directory.metrics_path
+    done = directory.read_object(directory.manifest_path).get("epochs")
+    if not done or done != epochs or not weights.is_file():
+        return False
+    steps = checkpoint.list_steps(directory)
+    logged = [record for record in MetricsLog(log).read() if record.get("event") == "epoch"]
+    if len(logged) != done or logged[-1]["step"] in steps:
+        return False
+    if weights.stat().st_mtime < log.stat().st_mtime:  # of an earlier end, with fewer epochs
+        return False
+    try:
+        read_tensors(weights)
+    except RunError:
+        return False
     return True
 
 

@@ -12,20 +12,25 @@ from torch import nn
 from torchstone.data import sources
 from torchstone.data.samples import Samples
 from torchstone.data.target import encode_target
-from torchstone.errors import DataError, RunError
+from torchstone.errors import ConfigError, DataError, RunError
 from torchstone.evaluation import evaluate as measuring
 from torchstone.evaluation.evaluate import Evaluation
 from torchstone.evaluation.importance import permutation_importance
 from torchstone.evaluation.predict import predict_file
 from torchstone.evaluation.restore import Restored, restore
 from torchstone.finding import Finding
+from torchstone.flow import monitoring, planning
 from torchstone.flow.preparation import Prepared, own_samples, prepare
 from torchstone.flow.presentation import write_run_report
 from torchstone.flow.record import keep_evaluation
 from torchstone.run import Run
 from torchstone.runs.directory import RunDirectory
+from torchstone.runs.manifest import update_status
 from torchstone.runs.metrics_log import MetricsLog
 from torchstone.training.device import choose_device
+from torchstone.training.early_stopping import Best
+from torchstone.training.monitor import choose_monitor, monitored
+from torchstone.training.objective import Objective
 
 
 def load(
@@ -67,10 +72,24 @@ def read_evaluations(directory: RunDirectory) -> dict[str, Evaluation]:
     return evaluations
 
 
+def check_split(split: str) -> None:
+    """Refuses what is no name of rows to measure on.
+
+    Raises:
+        ConfigError: it is neither `val` nor `test`.
+    """
+    if split not in ("val", "test"):
+        raise ConfigError(
+            f'split: expected "val" or "test", got {split!r}.',
+            hint="Other samples are given as data: ts.evaluate(run, data=...).",
+        )
+
+
 def evaluate(
     run: Run, split: Literal["val", "test"] = "test", *, data: Any = None, device: str = "auto"
 ) -> Evaluation:
     """Measures a run; see `torchstone.evaluate`. Only here are the targets of test rows looked at."""
+    check_split(split)
     restored = _restored(run)
     place, _ = choose_device(device)
     validation = run.evaluations.get("val")
@@ -98,6 +117,34 @@ def evaluate(
         restored.manifest = keep_evaluation(RunDirectory(run.path), evaluation)
         write_run_report(run, samples)
     return evaluation
+
+
+def complete(directory: RunDirectory, *, data: Any = None) -> Run:
+    """Measures and reports a run whose training is done, with the weights that it ended with."""
+    run = load(directory, data=data)
+    prepared = own_data(run)
+    has_validation = len(prepared.split.val) > 0
+    run.best = _kept_epoch(run, prepared, has_validation)
+    _restored(run).manifest = update_status(directory, "running", result=run.best, error=None)
+    if has_validation:
+        evaluate(run, "val")
+    else:
+        write_run_report(run, prepared.samples)
+    update_status(directory, "finished")
+    return run
+
+
+def _kept_epoch(run: Run, prepared: Prepared, has_validation: bool) -> dict[str, Any]:
+    """The record of the epoch whose weights were kept, chosen as the loop chose it."""
+    settings = planning.settings(prepared.config, has_validation=has_validation)
+    directions = monitoring.directions(prepared.task)
+    monitor, higher = choose_monitor(settings, directions, has_validation, Objective(nn.Identity()))
+    best, kept = Best(), run.records[-1]
+    for record in run.records if settings.keep == "best" else []:
+        value = monitored(record, monitor, settings)
+        if value is not None and best.update(value, higher_is_better=higher, min_delta=settings.min_delta):
+            kept = record
+    return dict(kept)
 
 
 def own_data(run: Run) -> Prepared:
