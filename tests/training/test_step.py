@@ -52,6 +52,24 @@ def test_the_loss_of_a_sum_over_labels_is_noted_as_their_mean(targets: list[int]
     assert state.means.means()["loss"] == pytest.approx(expected)
 
 
+class Told(torch.optim.LBFGS):
+    """Keeps what its closure tells, and does not step."""
+
+    def step(self, closure: Any) -> Any:
+        self.told = closure()
+        return self.told
+
+
+def test_a_closure_tells_the_loss_whose_gradients_it_computes() -> None:
+    batch = Batch(torch.randn(4, 3), torch.tensor([0, -100, 0, 1]))
+    net = nn.Linear(3, 2)
+    optimizer = Told(net.parameters())
+    state = TrainState.create(net, optimizer)
+    objective = Objective(nn.CrossEntropyLoss(reduction="sum"))
+    train_step(state, [batch], objective, StepContext(state))
+    torch.testing.assert_close(optimizer.told, objective.compute(net, batch).detach())
+
+
 class Waits(TorchDispatchMode):
     """Counts how often a number is read from a tensor, which on a GPU waits for it."""
 

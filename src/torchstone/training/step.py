@@ -169,7 +169,10 @@ def _closure_step(
         kept = len(state.means.pending)
         if not backward(state, group, objective, context):
             raise ConfigError("optimizer: LBFGS needs a step that returns its loss.")
-        _, loss, _ = state.means.pending[kept]
+        _, noted, weight = state.means.pending[kept]
+        loss: Any = noted
+        if objective.reduction == "sum" and objective.step is None:
+            loss = loss * weight  # what the gradients are of; noted is the mean
         if kept > before:
             del state.means.pending[kept:]
         if clip is not None:
