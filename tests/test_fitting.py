@@ -353,6 +353,7 @@ class Empty(torch.utils.data.IterableDataset[Any]):
         ({"scheduler": "cosine"}, r"scheduler: .*got 'cosine'.\n.*CosineAnnealingLR\(optimizer, T_max"),
         ({"scheduler": torch.optim.lr_scheduler.StepLR}, "scheduler: StepLR needs step_size"),
         ({"scheduler": lambda optimizer: 3}, "scheduler: the function gave int"),
+        ({"step": "x"}, "step: expected a function, got 'x'"),
         ({"net": Net}, r"net: Net is a class.*\nGive an instance: Net\("),
         ({"net": 3}, "net: expected a module, got 3"),
         ({"net": Frozen()}, "TS504 everything-frozen: None of the 2 parameters"),
@@ -376,6 +377,12 @@ def test_labels_that_are_all_ignored_are_refused() -> None:
             epochs=1,
             quiet=True,
         )
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.functional.cross_entropy])
+def test_data_without_targets_is_refused_by_a_loss_of_torch(loss: Any) -> None:
+    with pytest.raises(ts.DataError, match="The training data has no targets"):
+        ts.fit(Net(), X, loss=loss, optimizer=torch.optim.Adam, epochs=1, quiet=True)
 
 
 class Unlabelled(torch.utils.data.Dataset[Any]):

@@ -28,6 +28,10 @@ def check_objects(arguments: FitArguments) -> None:
     """
     _check_net(arguments.net)
     _check_loss(arguments.loss)
+    if arguments.step is not None and not callable(arguments.step):
+        raise ConfigError(
+            f"step: expected a function, got {_seen(arguments.step)}.", hint="Give step(net, batch, context)."
+        )
     size: Any = arguments.batch_size
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ConfigError(f"batch_size: expected None or a whole number of at least 1, got {size!r}.")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from torchstone.errors import DataError
 from torchstone.finding import Finding
 from torchstone.task import Task
 from torchstone.training.modes import Modes
@@ -35,6 +36,7 @@ def try_batch(
 
     Raises:
         PreflightError: module or loss failed on it, and it is known why.
+        DataError: there are no targets for a loss of torch.
         ConfigError: a loss of torch does not take the values of its arguments.
         Exception: module or loss failed by an error of the user's own code.
     """
@@ -76,6 +78,11 @@ def _check_loss(
         return call.findings
     except Exception as error:
         refuse(explained_loss(error, _name(objective.loss), outputs, batch.targets), error)
+        if batch.targets is None and _is_torchs(objective.loss):
+            raise DataError(
+                f"The training data has no targets, and {_name(objective.loss)} compares with them.",
+                hint="Give (X, y), or a loss of your own for outputs alone.",
+            ) from error
         with LossCalls(batch.targets, lambda call: check_call(call, task, labels)):
             arguments = _at_fault(objective, outputs, batch)
         if arguments:
@@ -101,7 +108,7 @@ def _check_loss(
 def _at_fault(objective: Objective, outputs: Any, batch: Any) -> dict[str, Any]:
     """The arguments of a loss of torch without which it takes the batch; none when it fails without too."""
     loss = objective.loss
-    if not isinstance(loss, nn.modules.loss._Loss) or not type(loss).__module__.startswith("torch."):
+    if not isinstance(loss, nn.Module) or not _is_torchs(loss):
         return {}
     usual = type(loss)()
     given = {
@@ -116,6 +123,12 @@ def _at_fault(objective: Objective, outputs: Any, batch: Any) -> dict[str, Any]:
     except Exception:  # the caller raises the error of the loss as it was given
         return {}
     return given
+
+
+def _is_torchs(loss: Any) -> bool:
+    """Whether a loss is a class of torch.nn or a function of torch.nn.functional."""
+    kind = type(loss) if isinstance(loss, nn.Module) else loss
+    return str(getattr(kind, "__module__", "")) in ("torch.nn.modules.loss", "torch.nn.functional")
 
 
 def _cut(loss: Tensor, trained: list[nn.Parameter]) -> Finding:
