@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 DASH = "–"
@@ -12,8 +13,8 @@ DASH = "–"
 
 
 def finite(values: Iterable[Any]) -> list[float]:
-    """The numbers among the values, without None, NaN and infinities."""
-    return [float(v) for v in values if isinstance(v, int | float) and math.isfinite(v)]
+    """The numbers among the values (those of numpy too), without None, NaN and infinities."""
+    return [float(v) for v in values if isinstance(v, Real) and math.isfinite(v)]
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -60,11 +61,14 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     if not (math.isfinite(span) and span > 0):
         return [low]
     raw = span / count
+    if raw < 1e-300:
+        return [low]
     power = 10.0 ** math.floor(math.log10(raw))
     step = next((power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999), power * 10)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return [round(place * step, 12) for place in range(first, last + 1)] or [low]
+    places = max(12, 12 - math.floor(math.log10(step)))
+    return [round(place * step, places) for place in range(first, last + 1)] or [low]
 
 
 def tick_labels(values: list[float]) -> list[str]:
@@ -72,7 +76,8 @@ def tick_labels(values: list[float]) -> list[str]:
     largest = max((abs(value) for value in values), default=0.0)
     step = min((b - a for a, b in pairwise(values)), default=largest or 1.0)
     if largest and (largest < 1e-4 or largest >= 1e7):
-        return [f"{value:.1e}" if value else "0" for value in values]
+        digits = min(max(1, math.floor(math.log10(largest)) - math.floor(math.log10(step or largest))), 6)
+        return [f"{value:.{digits}e}" if value else "0" for value in values]
     if largest >= 10_000 and all(float(value / 1000).is_integer() for value in values):
         return [f"{value / 1000:,.0f}k" if value else "0" for value in values]
     places = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 2
