@@ -169,6 +169,7 @@ def test_a_damaged_run_is_told_as_one(
         assert "ts.fit" not in said
     assert {item: item.read_bytes() for item in path.rglob("*") if item.is_file()} == before
     assert run(["runs", str(tmp_path)]) == 0
+    assert "None" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("spoil", [_gone("model.safetensors"), _cut("model.safetensors", 60)])

@@ -157,7 +157,9 @@ def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], directory: s
             _plain(row.get("name"), "bold"),
             _plain(row.get("status")),
             _plain(data.get("name") if isinstance(data, Mapping) else data),
-            _plain(str(model.get("name") if isinstance(model, Mapping) else model).rpartition("/")[2]),
+            _plain(
+                str((model.get("name") if isinstance(model, Mapping) else model) or "").rpartition("/")[2]
+            ),
             Text(seconds(row.get("seconds"))),
             *figures,
         )
