@@ -22,7 +22,7 @@ from torchstone.flow.continuity import as_before, check_epochs, is_complete, kee
 from torchstone.flow.execution import Execution
 from torchstone.flow.given import check_labels, check_objects, check_validation
 from torchstone.flow.lifetime import begin, resumable
-from torchstone.flow.measurement import read_history
+from torchstone.flow.measurement import check_split, read_history
 from torchstone.flow.presentation import write_fit_report
 from torchstone.flow.record import keep_evaluation
 from torchstone.flow.request import NOT_CONFIGURED, FitArguments
@@ -217,11 +217,7 @@ def evaluate(
         DataError: there is no data to measure on.
         ConfigError: the loss does not say what the outputs are.
     """
-    if split not in ("val", "test"):
-        raise ConfigError(
-            f'split: expected "val" or "test", got {split!r}.',
-            hint="Other samples are given as data: ts.evaluate(run, data=(X, y)).",
-        )
+    check_split(split)
     context = run.context if isinstance(run.context, FitContext) else None
     if data is not None:
         batches: Batches | None = batches_from(data, shuffle=False, batch_size=None)
