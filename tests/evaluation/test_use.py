@@ -217,7 +217,7 @@ def test_a_full_disk_is_told_alike_for_every_format(ending: str, tmp_path: Path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
-        with pytest.raises(UsageError, match=rf"predictions{ending} cannot be written: File too large"):
+        with pytest.raises(UsageError, match=rf"predictions{ending} cannot be written: File too large\.\s"):
             predict_file(restored, _table(2000, seed=1), tmp_path / f"predictions{ending}", rows=100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -230,7 +230,7 @@ def _polars_as_os_errors() -> Iterator[None]:
     """Inside, what polars says of a file that it cannot write is the system's error, as for other files."""
     try:
         yield
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
             raise
