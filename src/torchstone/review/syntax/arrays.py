@@ -448,6 +448,9 @@ class _Reader:
         inner = self.read(place.at(node.value))
         if inner.shape is None:
             return UNKNOWN
+        for i in _indices(node.slice):
+            if not isinstance(i, ast.Slice | ast.Constant) and self.read(place.at(i)).dtype != "int":
+                inner = replace(inner, low=None, high=None)  # a mask may choose by the very values
         return _indexed(inner, node.slice, [self._rank(place.at(i)) for i in _indices(node.slice)])
 
     def _rank(self, place: Place) -> int | None:

@@ -26,6 +26,13 @@ def flat():
     return wrong, shifted, below, roomy, ignored
 
 
+def chosen(model_of_five):
+    digits = load_digits()
+    x, y = torch.tensor(digits.data).float(), torch.tensor(digits.target)
+    large = y >= 5
+    return F.cross_entropy(Net(64, 5)(x[large]), y[large] - 5)  # safe: the rows with 5 to 9
+
+
 class Trainer:
     def __init__(self, classes=1):
         digits = load_digits()

@@ -75,3 +75,21 @@ class LocalList(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return self.body(x) + self.shown[0](x)
+
+
+class OneOfMany(nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        self.known = {"small": nn.Linear(4, 4), "large": nn.Linear(4, 4)}  # safe: one is chosen below
+        self.backbone = self.choose(name)
+
+    def choose(self, name):
+        try:
+            model = self.known[name]
+        except KeyError:
+            raise ValueError(name)
+        else:
+            return model
+
+    def forward(self, x):
+        return self.backbone(x)

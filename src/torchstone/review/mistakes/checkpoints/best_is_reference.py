@@ -149,8 +149,11 @@ def _used_after(file: File, target: ast.expr, loop: ast.For | ast.While) -> bool
     for node in file.index.nodes[kind]:
         if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
             continue
-        same = file.index.scope_of(node) is file.index.scope_of(target) or isinstance(target, ast.Attribute)
-        outside = node.lineno > end or not (loop.lineno <= node.lineno <= end)
+        if isinstance(target, ast.Attribute):
+            same, outside = True, not loop.lineno <= node.lineno <= end
+        else:  # a name is the state's only behind the loop, and until it is bound anew
+            same = file.index.scope_of(node) is file.index.scope_of(target)
+            outside = node.lineno > end and not _bound_between(file, text, end, node.lineno)
         if ast.unparse(node) != text or not same or not outside:
             continue
         for above in file.index.ancestors(node):
@@ -167,6 +170,17 @@ def _used_after(file: File, target: ast.expr, loop: ast.For | ast.While) -> bool
             if isinstance(above, ast.stmt):
                 break
     return False
+
+
+def _bound_between(file: File, name: str, first: int, last: int) -> bool:
+    """Whether a name is assigned after one line and before another."""
+    return any(
+        isinstance(node, ast.Name)
+        and node.id == name
+        and isinstance(node.ctx, ast.Store)
+        and first < node.lineno < last
+        for node in file.index.nodes[ast.Name]
+    )
 
 
 def _finding(file: File, call: ast.Call, target: ast.expr) -> Finding:

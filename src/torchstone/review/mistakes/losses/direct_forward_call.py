@@ -63,9 +63,7 @@ def check(file: File) -> Iterator[Finding]:
             continue
         model = node.func.value
         value = file.value(model)
-        scope = file.index.scope_of(node)
-        itself = isinstance(model, ast.Name) and scope.is_function and model.id == scope.self_name
-        if value is None or value.kind != "module" or not value.sure or itself:
+        if value is None or value.kind != "module" or not value.sure or _is_self(file, node, model):
             continue
         text = ast.unparse(model)
         yield file.finding(
@@ -77,3 +75,17 @@ def check(file: File) -> Iterator[Finding]:
             why="call the module itself: normalisations, extractors and wrappers are hooks",
             fix=Fix(f"Call `{text}(...)`.", safe=False, edits=(file.replace(node.func, text),)),
         )
+
+
+def _is_self(file: File, node: ast.Call, model: ast.expr) -> bool:
+    """Whether a module calls its own `forward`, perhaps in a function within a method."""
+    if not isinstance(model, ast.Name):
+        return False
+    above = [each for each in file.index.ancestors(node) if isinstance(each, ast.FunctionDef)]
+    return any(
+        each.args.args and each.args.args[0].arg == model.id for each in above if _is_method(file, each)
+    )
+
+
+def _is_method(file: File, function: ast.FunctionDef) -> bool:
+    return isinstance(file.index.parents[function], ast.ClassDef)

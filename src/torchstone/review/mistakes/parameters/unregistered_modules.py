@@ -201,6 +201,8 @@ def _is_plain(file: File, cls: Class, name: str) -> bool:
                 return False
         if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
             return False  # another object reaches in, perhaps for its parameters
+        if isinstance(parent, ast.Subscript) and _is_given_on(file, parent):
+            return False
         for above in file.index.ancestors(node):
             if isinstance(above, ast.For) and ".parameters()" in ast.unparse(above):
                 return False
@@ -208,6 +210,23 @@ def _is_plain(file: File, cls: Class, name: str) -> bool:
                 break
         used = True
     return used
+
+
+def _is_given_on(file: File, chosen: ast.Subscript) -> bool:
+    """Whether one of the layers is returned, or stored in an attribute, which registers it."""
+    parent = file.index.parents[chosen]
+    if isinstance(parent, ast.Return):
+        return True
+    if not isinstance(parent, ast.Assign):
+        return False
+    if any(isinstance(target, ast.Attribute) for target in parent.targets):
+        return True
+    names = {target.id for target in parent.targets if isinstance(target, ast.Name)}
+    function = file.index.scope_of(chosen).node
+    return any(
+        isinstance(node, ast.Return) and isinstance(node.value, ast.Name) and node.value.id in names
+        for node in ast.walk(function)
+    )
 
 
 def _finding(file: File, cls: Class, store: Store, layer: ast.Call) -> Finding:
