@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from torchstone.reporting.scales import finite, number, padded
 from torchstone.reporting.svg import LEFT, RIGHT, TOP, Frame, clean, document, dots, legend, text
 
-TONES = ("tone1", "tone2", "tone3")
+TONES = ("tone1", "tone2", "tone3", "tone4")
 Values = Sequence[float | None]
 _SQUARE = 290.0
 _LOG_FROM = 30.0
 """Losses whose largest value is this many times the smallest are drawn on a logarithmic scale."""
+_MOST_POWERS = 9
 
 
 def lines(
@@ -49,7 +50,8 @@ def lines(
     if use_log:
         low, high = frame.y
         powers = range(math.ceil(low), math.floor(high) + 1)
-        frame.y_ticks = [(float(power), f"{10.0**power:g}") for power in powers]
+        powers = powers[:: -(-len(powers) // _MOST_POWERS)]
+        frame.y_ticks = [(float(power), f"{float(f'1e{power}'):g}") for power in powers if power <= 308]
     parts, names = [], []
     for (name, values), tone in zip(series, TONES, strict=False):
         points = [(x, change(v)) for x, v in zip(xs, values, strict=True) if finite([v]) and v is not None]
@@ -94,7 +96,11 @@ def curve(
     parts = [frame.line([(0, 0), (1, 1)], "reference")] if diagonal else []
     names = []
     for (name, xs, ys), tone in zip(series, TONES, strict=False):
-        points = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
+        points = [
+            (x, y)
+            for x, y in zip(xs, ys, strict=True)
+            if x is not None and y is not None and len(finite([x, y])) == 2
+        ]
         if len(points) > 1:
             names.append((name, f"line {tone}"))
             parts.append(frame.line(points, f"line {tone}"))
@@ -128,7 +134,9 @@ def scatter(
         reference: `diagonal` or `zero`: a dotted line where prediction and truth agree.
         sizes: how much each point counts; default: all the same.
     """
-    points = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
+    counted = [1.0] * len(xs) if sizes is None else sizes
+    known = [(x, y, n) for x, y, n in zip(xs, ys, counted, strict=True) if len(finite([x, y])) == 2]
+    points = [(float(x), float(y)) for x, y, _ in known if x is not None and y is not None]
     x_ends, y_ends = padded(x for x, _ in points), padded(y for _, y in points)
     if reference == "diagonal":
         ends = (min(x_ends[0], y_ends[0]), max(x_ends[1], y_ends[1]))
@@ -144,7 +152,7 @@ def scatter(
         parts.append(dots(placed, "cloud tone1"))
     else:
         most = max(sizes, default=1.0) or 1.0
-        for (x, y), size in zip(placed, sizes, strict=True):
+        for (x, y), (*_, size) in zip(placed, known, strict=True):
             radius = 3 + 9 * math.sqrt(size / most)
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="bubble">'

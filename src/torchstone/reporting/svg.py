@@ -109,6 +109,10 @@ class Frame:
 def legend(names: Sequence[tuple[str, str]]) -> str:
     """The names of lines at the upper right, each with a piece of its line."""
     parts, x = [], RIGHT
+    room = RIGHT / 6.6 - 6 * len(names)
+    if sum(len(name) for name, _ in names) > room:
+        most = max(int(room / len(names)), 4)
+        names = [(n if len(n) <= most else f"{n[: most - 1]}…", kind) for n, kind in names]
     for name, kind in reversed(names):
         parts.append(text(x, 12, name, "name", "end"))
         start = x - 6.6 * len(name) - 24
