@@ -14,7 +14,7 @@ import torchstone as ts
 X = torch.randn(400, 8)
 run = ts.fit(
     nn.Linear(8, 1), (X[:300], X[:300, :1]), (X[300:], X[300:, :1]),
-    loss=nn.MSELoss(), optimizer=torch.optim.Adam, epochs=12, batch_size=4,
+    loss=nn.MSELoss(), optimizer=torch.optim.Adam, epochs=40, batch_size=4,
 )
 """
 
@@ -37,7 +37,7 @@ def test_a_run_is_one_output_that_is_updated() -> None:
     outputs = book.cells[0].outputs
     assert [output.output_type for output in outputs] == ["display_data"]  # one bar, no lines beside it
     assert "width:100.0%" in outputs[0].data["text/html"]
-    assert outputs[0].data["text/plain"].startswith("Trained 12 epochs")
+    assert outputs[0].data["text/plain"].startswith("Trained 40 epochs")
 
     first, *updates = seen
     assert first["msg_type"] == "display_data"
