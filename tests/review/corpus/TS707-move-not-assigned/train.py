@@ -47,5 +47,6 @@ def main():
         train_epoch(model, train_loader, optimizer)
         print(f"epoch {number}: accuracy {accuracy(model, test_loader):.3f}")
 
+
 if __name__ == "__main__":
     main()

@@ -53,5 +53,6 @@ def main():
     model.load_state_dict(best)
     print(f"best: {accuracy(model, test_loader):.3f}")
 
+
 if __name__ == "__main__":
     main()
