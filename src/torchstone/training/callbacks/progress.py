@@ -83,7 +83,7 @@ class Progress(Callback):
         """Remembers and shows what the epoch gave."""
         self._values.append(_value(record, context.monitor))
         self._latest = _metrics(record, context.monitor)
-        self._record = {**self._record, "samples_per_second": record.get("samples_per_second")}
+        self._record = {"samples_per_second": record.get("samples_per_second")}  # the loss is now the epoch's
         self._epoch_step = context.state.step
         if self._display is not None:
             self._display.epoch(self._status(context, finished=True))
