@@ -75,8 +75,15 @@ class LoaderBatches:
         """Samples of one epoch; None where the loader does not tell."""
         if self.sampler is not None:
             return self.sampler.cuts(0)[-1] if self.sampler.count else 0
-        sampler = getattr(self.loader, "sampler", None)
-        return None if isinstance(self.loader.dataset, IterableDataset) else length(sampler)
+        if isinstance(self.loader.dataset, IterableDataset):
+            return None
+        batching: Any = self.loader.batch_sampler
+        if batching is None:
+            return length(self.loader.sampler)
+        count = length(batching.sampler) if type(batching) is BatchSampler else None
+        if count is None or not batching.drop_last:
+            return count
+        return count - count % int(batching.batch_size)
 
     @property
     def steps(self) -> int | None:

@@ -58,8 +58,9 @@ class ResumableBatchSampler(Sampler[list[Any]]):
         return [sequence[start:end].tolist() for start, end in pairwise(self.cuts(position))]
 
     def __iter__(self) -> Iterator[list[Any]]:
-        for batch in self.indices(self.current_epoch, self.position):
-            yield [(self.current_epoch, index) for index in batch]
+        epoch = self.current_epoch  # another epoch may begin before this one ends
+        for batch in self.indices(epoch, self.position):
+            yield [(epoch, index) for index in batch]
 
     def __len__(self) -> int:
         return len(self.cuts(self.position)) - 1
