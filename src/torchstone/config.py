@@ -173,7 +173,7 @@ class TrainingConfig(Section):
     min_delta: float = Field(0.0, ge=0)
     """The least change of the monitored metric that counts as an improvement."""
     keep: Literal["best", "last"] = "best"
-    """The weights that the run ends with."""
+    """The weights that the run ends with. Default: best, or what the recipe says."""
     log_every: int | None = Field(None, ge=1)
     """Steps between two records of the training loss. Default: about 20 an epoch."""
     save_every: float = Field(30.0, ge=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from torchstone.data.tables import (
     same_columns,
 )
 from torchstone.errors import DataError
+
+_MISSING_SHOWN = 6
 
 _TARGET_NAMES = ("target", "label", "class", "y")
 _SPLIT_WORDS = {
@@ -305,8 +307,19 @@ def _samples(
         given_split=given,
         kinds=kinds,
         reading=reading,
-        notes=notes + told,
+        notes=notes + told + _missing_note(typed, kinds),
     )
+
+
+def _missing_note(typed: pl.DataFrame, kinds: Mapping[str, str]) -> list[str]:
+    """In which inputs values are missing, and how many; none where all are there."""
+    counts = {name: typed[name].null_count() for name in typed.columns if kinds[name] not in LEFT_OUT}
+    gaps = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
+    if not gaps:
+        return []
+    shown = ", ".join(f"{name} {counts[name]:,}" for name in gaps[:_MISSING_SHOWN])
+    further = f" and {len(gaps) - _MISSING_SHOWN} more columns" if len(gaps) > _MISSING_SHOWN else ""
+    return [f"Missing values: {shown}{further}."]
 
 
 def _override_name(name: str, columns: list[str]) -> str:

@@ -92,3 +92,10 @@ def test_group_and_time_columns(tmp_path: Path) -> None:
     assert samples.kinds == {"moment": "identifier", "shop": "identifier", "x": "numeric"}
     samples = sources.load(tmp_path / "a.csv", DataConfig(), SplitConfig(time="moment"))
     assert samples.features["moment"].dtype == pl.Float64
+
+
+def test_missing_values_are_counted_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("age,town,kept,y\n30,?,1,a\n,Bonn,2,b\nNA,Ulm,3,a\n41,,5,b\n")
+    notes = sources.load(str(path), DataConfig(), SplitConfig()).notes
+    assert "Missing values: age 2, town 2." in notes
