@@ -12,6 +12,7 @@ import polars as pl
 
 from torchstone.data.conversion import clean, datetime_form, to_numbers
 from torchstone.data.encoding import open_text
+from torchstone.errors import DataError
 
 SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_NAMES = {
@@ -48,7 +49,11 @@ class Dialect:
 def find_dialect(
     path: Path, encoding: str, separator: str | None = None, header: bool | None = None
 ) -> Dialect:
-    """Finds out how a text table is written; what is given is not guessed."""
+    """Finds out how a text table is written; what is given is not guessed.
+
+    Raises:
+        DataError: it holds white space alone.
+    """
     with open_text(path, encoding) as file:
         text = file.read(_SAMPLE_CHARACTERS)
         whole = not file.read(1)
@@ -60,6 +65,8 @@ def find_dialect(
         for quote in ('"', None)
     ]
     found, quote, rows = max(tried, key=lambda attempt: _score(attempt[1], attempt[2]))
+    if not rows:
+        raise DataError(f"{path} has no line with a value.", hint="Give a file with a header line and rows.")
     first = tuple(field.strip() for field in rows[0])
     return Dialect(found, quote, has_header(rows) if header is None else header, first)
 

@@ -53,7 +53,7 @@ def find_encoding(path: Path) -> str:
     with open_bytes(path) as file:
         start = file.read(_BLOCK)
     if not start.strip(b"\r\n\t \xef\xbb\xbf"):
-        raise DataError(f"{path} is empty", hint="give a file with a header line and rows")
+        raise DataError(f"{path} is empty.", hint="Give a file with a header line and rows.")
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return _held(path, encoding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,13 +47,14 @@ class RawTable:
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Raises DataError when two columns have one name."""
+    """Raises DataError when two columns have one name, or one has the name of a pattern."""
+    _check_spelling(names, place)
     seen: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if name in seen:
             raise DataError(
-                f"{place}: columns {seen[name]} and {position} have the same name {name!r}",
-                hint="give every column a name of its own in the first line",
+                f'{place}: columns {seen[name]} and {position} have the same name "{name}".',
+                hint="Give every column a name of its own in the first line.",
             )
         seen[name] = position
 
@@ -62,19 +63,30 @@ def check_not_empty(table: RawTable) -> RawTable:
     """The table, or DataError when it has no row or no column."""
     if table.frame.width == 0:
         raise DataError(
-            f"{table.name} has no columns",
-            hint="give a table with at least two columns",
+            f"{table.name} has no columns.",
+            hint="Give a table with at least two columns.",
         )
     if table.frame.height == 0:
         raise DataError(
-            f"{table.name} has column names but no rows",
-            hint="one line below the header is one row; without a header pass --no-header",
+            f"{table.name} has column names but no rows.",
+            hint="One line below the header is one row; without a header pass --no-header.",
         )
     return table
 
 
+def _check_spelling(names: Iterable[str], place: str) -> None:
+    """Refuses names that polars takes for patterns of names."""
+    for name in names:
+        if name.startswith("^") and name.endswith("$"):
+            raise DataError(
+                f'{place}: a column is called "{name}"; names from ^ to $ stand for patterns of names.',
+                hint="Give the column another name.",
+            )
+
+
 def check_flat(frame: pl.DataFrame, place: str) -> pl.DataFrame:
-    """The frame, or DataError when a column holds lists, structures or objects."""
+    """The frame, or DataError when a column holds lists, structures or objects, or has a pattern's name."""
+    _check_spelling(frame.columns, place)
     for name, dtype in frame.schema.items():
         if isinstance(dtype, pl.List | pl.Array | pl.Struct | pl.Object):
             raise DataError(

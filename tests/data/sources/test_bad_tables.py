@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from torchstone.config import DataConfig, SplitConfig
 from torchstone.data import sources
 from torchstone.data.target import read_target
-from torchstone.errors import TorchstoneError
+from torchstone.errors import DataError, TorchstoneError
 
 ROWS = "".join(f"{index % 7},{index * 1.5},{'ab'[index % 2]}\n" for index in range(40))
 GOOD = "size,weight,kind\n" + ROWS
@@ -28,7 +29,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
     "binary": (bytes(range(256)) * 20, {}, ["binary"]),
     "workbook": (b"PK\x03\x04" + b"abc" * 50, {}, ["Excel"]),
     "parquet called csv": (b"PAR1" + b"\0" * 40, {}, ["Parquet"]),
-    "names twice": (b"a,b,a\n1,2,3\n4,5,6\n", {}, ["same name", "'a'"]),
+    "names twice": (b"a,b,a\n1,2,3\n4,5,6\n", {}, ["same name", '"a"']),
     "mixed column": (
         b"a,b\n" + b"".join(b"%d,%s\n" % (row, b"xy"[row % 2 :]) for row in range(99)) + b"oops,x\n",
         {},
@@ -103,3 +104,20 @@ def test_whatever_the_file_holds_it_is_read_or_refused(tmp_path: Path, content: 
         return
     assert len(samples) == samples.features.shape[0] > 0
     assert (np.diff(samples.row_of) > 0).all()
+
+
+def test_a_file_of_page_breaks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"\x0c\n\x0c")
+    with pytest.raises(DataError, match="no line with a value"):
+        sources.load(str(path))
+
+
+@pytest.mark.parametrize("name", ["^($", "^$", "^x.*$"])
+def test_a_column_whose_name_is_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"{name},y\n1,a\n2,b\n")
+    with pytest.raises(DataError, match="stand for patterns of names"):
+        sources.load(str(path))
+    with pytest.raises(DataError, match="stand for patterns of names"):
+        sources.load(pl.DataFrame({name: [1, 2], "y": ["a", "b"]}))
