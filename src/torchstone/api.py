@@ -151,6 +151,8 @@ def resume(
 ) -> Run:
     """Goes on with a run from its last checkpoint, as if it had never been stopped.
 
+    A run that `max_time` ended trains for as long again.
+
     Args:
         run: the run directory.
         epochs: a new last epoch, for a run that should train longer.
