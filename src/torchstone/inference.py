@@ -162,26 +162,5 @@ def to_device(inputs: Any, device: torch.device) -> Any:
     return inputs
 
 
-def module_outputs(
-    module: nn.Module, inputs: Any, device: torch.device | str | None = None, *, batch_size: int = 1024
-) -> Tensor:
-    """A module's raw outputs for inputs in memory, without gradients and in evaluation mode.
-
-    Args:
-        module: the model; its modes are afterwards as before.
-        inputs: a tensor or array `(N, ...)`; arrays of floating numbers get the module's own type.
-        device: where to compute. Default: where the module is.
-        batch_size: samples per forward pass.
-
-    Returns:
-        The outputs `(N, ...)` on the CPU.
-    """
-    given = torch.as_tensor(inputs)
-    if not isinstance(inputs, Tensor) and given.is_floating_point():
-        weight = next((p for p in module.parameters() if p.is_floating_point()), None)
-        given = given.to(torch.float32 if weight is None else weight.dtype)
-    return predict_outputs(module, torch.split(given, batch_size), device, samples=len(given))
-
-
 def _at_least_float32(outputs: Tensor) -> Tensor:
     return outputs.float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs

@@ -64,17 +64,19 @@ class Run:
 
         Args:
             data: for a run of `ts.train` a polars or pandas frame, a file, or an array; for a run of
-                `ts.fit` a tensor or array of inputs.
+                `ts.fit` inputs `(N, ...)` as a tensor, an array or nested lists, or `(X, y)`, a `Dataset` or
+                a `DataLoader` that does not shuffle, whose targets are left alone.
 
         Returns:
             A frame with `id`, `prediction` and a `probability_<class>` for each class; for a run of `ts.fit`
             the module's outputs, a CPU tensor.
 
         Raises:
-            DataError: a column is missing or holds another type than in training.
+            DataError: a column is missing or holds another type than in training; inputs that the module
+                refuses.
         """
         if self.restored is None:
-            from torchstone.inference import module_outputs
+            from torchstone.training.outputs import module_outputs
 
             return module_outputs(self.module, data)
         from torchstone.evaluation.predict import predict
