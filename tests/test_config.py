@@ -133,3 +133,8 @@ def test_a_pair_without_a_value_is_named_once() -> None:
     with pytest.raises(ConfigError) as raised:
         from_options({"columns": ["x0"]})
     assert raised.value.message == 'columns: expected name=value, got "x0".'
+
+
+def test_paths_are_written_as_text(tmp_path: Path) -> None:
+    config = configuration.from_options({"out": tmp_path / "run", "test": Path("test.csv")})
+    assert (config.output.out, config.data.test) == (str(tmp_path / "run"), "test.csv")

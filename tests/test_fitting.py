@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -354,6 +356,22 @@ class Empty(torch.utils.data.IterableDataset[Any]):
         ({"scheduler": torch.optim.lr_scheduler.StepLR}, "scheduler: StepLR needs step_size"),
         ({"scheduler": lambda optimizer: 3}, "scheduler: the function gave int"),
         ({"step": "x"}, "step: expected a function, got 'x'"),
+        ({"step": lambda net, batch: 1}, "step: <lambda> cannot be called with net, batch and context"),
+        ({"step": lambda net, batch, context, more: 1}, "step: <lambda> cannot be called with net"),
+        ({"loss": lambda outputs: outputs.sum()}, "loss: <lambda> cannot be called with outputs and targets"),
+        (
+            {"loss": partial(F.cross_entropy, smoothing=0.1)},
+            'loss: cross_entropy has no argument "smoothing". Did you mean "label_smoothing"',
+        ),
+        ({"loss": partial(F.cross_entropy, label_smoothing=7.0)}, r"cross_entropy\(label_smoothing=7.0\)"),
+        (
+            {"loss": partial(F.cross_entropy, weight=torch.ones(5))},
+            r"cross_entropy\(weight=<tensor \(5,\) float32>\) is not possible: .*2 classes",
+        ),
+        (
+            {"loss": nn.CrossEntropyLoss(weight=torch.ones(3))},
+            r"CrossEntropyLoss\(weight=<tensor \(3,\) float32>\) is not possible: .*2 classes",
+        ),
         ({"net": Net}, r"net: Net is a class.*\nGive an instance: Net\("),
         ({"net": 3}, "net: expected a module, got 3"),
         ({"net": Frozen()}, "TS504 everything-frozen: None of the 2 parameters"),
@@ -383,6 +401,20 @@ def test_labels_that_are_all_ignored_are_refused() -> None:
 def test_data_without_targets_is_refused_by_a_loss_of_torch(loss: Any) -> None:
     with pytest.raises(ts.DataError, match="The training data has no targets"):
         ts.fit(Net(), X, loss=loss, optimizer=torch.optim.Adam, epochs=1, quiet=True)
+
+
+def test_data_without_targets_cannot_be_measured() -> None:
+    run = fit(epochs=1)
+    with pytest.raises(ts.DataError, match="The given data has no targets"):
+        ts.evaluate(run, data=X)
+
+
+def test_predictions_of_a_run_are_those_of_its_module_for_every_kind_of_data() -> None:
+    run = fit(epochs=1)
+    with torch.no_grad():
+        expected = run.module.eval()(X)
+    for data in (X, (X, Y), torch.utils.data.TensorDataset(X, Y)):
+        assert torch.allclose(run.predict(data), expected, atol=1e-6)
 
 
 class Unlabelled(torch.utils.data.Dataset[Any]):

@@ -222,11 +222,11 @@ class TrainOptions(TypedDict, total=False):
 
     target: str | int | list[str]
     task: Literal["auto", "binary", "multiclass", "multilabel", "regression"]
-    test: str | None
-    val: str | None
+    test: str | Path | None
+    val: str | Path | None
     columns: dict[str, str]
     missing: str | list[str]
-    root: str | None
+    root: str | Path | None
     separator: str | None
     encoding: str | None
     header: bool | None
@@ -266,7 +266,7 @@ class TrainOptions(TypedDict, total=False):
     keep: Literal["best", "last"]
     log_every: int | None
     save_every: float
-    out: str | None
+    out: str | Path | None
 
 
 def from_options(options: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
@@ -281,7 +281,8 @@ def from_options(options: dict[str, Any], base: TrainConfig | None = None) -> Tr
         if key == "source":
             values["source"] = value
         elif key in SECTION_OF:
-            values.setdefault(SECTION_OF[key], {})[key] = value
+            written = str(value) if isinstance(value, Path) else value
+            values.setdefault(SECTION_OF[key], {})[key] = written
         else:
             problems.append(f'"{key}" is not an option of train. {did_you_mean(key, SECTION_OF)}'.strip())
     return _validated(values, problems)

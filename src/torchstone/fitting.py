@@ -230,6 +230,12 @@ def evaluate(
         )
     meaning = context.meaning if context is not None else _stored_meaning(run)
     evaluation = measure_module(run.module, batches, meaning, split, device=choose_device(device)[0])
+    if evaluation is None and meaning is not None and _has_no_targets(batches):
+        raise DataError(
+            f"The {split if data is None else 'given'} data has no targets, so there is nothing to measure.",
+            hint="Give (X, y), or a Dataset or DataLoader of (input, target); "
+            "run.predict(inputs) gives the outputs.",
+        )
     if evaluation is None:
         raise ConfigError(
             "What the module's outputs mean is not known, so that no metric can be computed.",
@@ -241,6 +247,11 @@ def evaluate(
         keep_evaluation(RunDirectory(run.path), evaluation)
         write_fit_report(run)
     return evaluation
+
+
+def _has_no_targets(batches: Batches) -> bool:
+    first = next(iter(batches.epoch(0)), None)
+    return first is not None and first.targets is None
 
 
 def _keep_result(run: Run, val: Batches | None, device: torch.device) -> None:

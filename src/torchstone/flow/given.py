@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +30,8 @@ def check_objects(arguments: FitArguments) -> None:
     """
     _check_net(arguments.net)
     _check_loss(arguments.loss)
-    if arguments.step is not None and not callable(arguments.step):
-        raise ConfigError(
-            f"step: expected a function, got {_seen(arguments.step)}.", hint="Give step(net, batch, context)."
-        )
+    if arguments.step is not None:
+        _check_step(arguments.step)
     size: Any = arguments.batch_size
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ConfigError(f"batch_size: expected None or a whole number of at least 1, got {size!r}.")
@@ -92,7 +92,10 @@ def _check_loss(loss: Any) -> None:
             f"loss: {name} is a class, expected a function of outputs and targets.",
             hint=f"Give an instance: {name}().",
         )
-    if loss is None or callable(loss):
+    if loss is None:
+        return
+    if callable(loss):
+        _check_loss_call(loss)
         return
     losses = [name for name in vars(nn) if name.endswith("Loss")]
     near = next((name for name in losses if isinstance(loss, str) and name.lower() == loss.lower()), None)
@@ -100,6 +103,59 @@ def _check_loss(loss: Any) -> None:
         f"loss: expected a function of outputs and targets, got {_seen(loss)}.",
         hint=f"Give nn.{near}()." if near else "For example nn.CrossEntropyLoss().",
     )
+
+
+def _check_step(step: Any) -> None:
+    hint = "Give step(net, batch, context)."
+    if not callable(step):
+        raise ConfigError(f"step: expected a function, got {_seen(step)}.", hint=hint)
+    if not _takes(step, 3):
+        raise ConfigError(f"step: {_name(step)} cannot be called with net, batch and context.", hint=hint)
+
+
+def _check_loss_call(loss: Any) -> None:
+    """Refuses a function that cannot be called as the loop calls it."""
+    if isinstance(loss, nn.Module):
+        return
+    if isinstance(loss, functools.partial) and inspect.isroutine(loss.func):
+        known = _keywords(loss.func)
+        unknown = [name for name in loss.keywords if known is not None and name not in known]
+        if unknown:
+            near = did_you_mean(unknown[0], known or ())
+            raise ConfigError(f'loss: {_name(loss.func)} has no argument "{unknown[0]}". {near}'.strip())
+    if not _takes(loss, 2):
+        raise ConfigError(
+            f"loss: {_name(loss)} cannot be called with outputs and targets.",
+            hint="Give a function of both: loss(outputs, targets).",
+        )
+
+
+def _takes(function: Any, count: int) -> bool:
+    """Whether a function can be called with so many arguments; yes where nobody can tell."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built-in callables have none
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _keywords(function: Any) -> list[str] | None:
+    """The arguments of a function by name; None where it takes any."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+        return None
+    return [one.name for one in parameters]
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _check_metrics(metrics: Any) -> None:

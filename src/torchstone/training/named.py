@@ -55,8 +55,16 @@ def check_arguments(option: str, kind: Any, arguments: Mapping[str, Any], known:
 
 def refused(option: str, kind: Any, arguments: Mapping[str, Any], error: Exception) -> ConfigError:
     """What to raise when a class does not take the values it was given."""
-    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    given = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
     return ConfigError(f"{option}: {kind.__name__}({given}) is not possible: {error}")
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: of a tensor its shape and dtype."""
+    shape = getattr(value, "shape", None)
+    if shape is None or not len(shape):
+        return repr(value)
+    return f"<{type(value).__name__.lower()} {tuple(shape)} {str(value.dtype).removeprefix('torch.')}>"
 
 
 BAD_VALUE = (

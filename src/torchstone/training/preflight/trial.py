@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -77,16 +78,16 @@ def _check_loss(
     except RefusedCallError as call:
         return call.findings
     except Exception as error:
+        with LossCalls(batch.targets, lambda call: check_call(call, task, labels)):
+            arguments = _at_fault(objective, outputs, batch)
+        if arguments:
+            raise refused("loss", _kind(objective.loss), arguments, error) from error
         refuse(explained_loss(error, _name(objective.loss), outputs, batch.targets), error)
         if batch.targets is None and _is_torchs(objective.loss):
             raise DataError(
                 f"The training data has no targets, and {_name(objective.loss)} compares with them.",
-                hint="Give (X, y), or a loss of your own for outputs alone.",
+                hint="Give (X, y), or a loss of your own, which gets None in the place of targets.",
             ) from error
-        with LossCalls(batch.targets, lambda call: check_call(call, task, labels)):
-            arguments = _at_fault(objective, outputs, batch)
-        if arguments:
-            raise refused("loss", type(objective.loss), arguments, error) from error
         raise
     if calls.all_ignored:  # a batch without a single label that counts says nothing
         return []
@@ -108,14 +109,9 @@ def _check_loss(
 def _at_fault(objective: Objective, outputs: Any, batch: Any) -> dict[str, Any]:
     """The arguments of a loss of torch without which it takes the batch; none when it fails without too."""
     loss = objective.loss
-    if not isinstance(loss, nn.Module) or not _is_torchs(loss):
+    if not _is_torchs(loss):
         return {}
-    usual = type(loss)()
-    given = {
-        name: getattr(loss, name)
-        for name in argument_names(type(loss), without=("size_average", "reduce"))
-        if hasattr(loss, name) and getattr(loss, name) is not getattr(usual, name, None)
-    }
+    usual, given = _usual(loss)
     plain = Objective(usual)
     plain.members = objective.members
     try:
@@ -125,10 +121,32 @@ def _at_fault(objective: Objective, outputs: Any, batch: Any) -> dict[str, Any]:
     return given
 
 
+def _usual(loss: Any) -> tuple[Any, dict[str, Any]]:
+    """A loss of torch as it is by default, and the arguments that this one was given besides."""
+    if not isinstance(loss, nn.Module):
+        keywords: dict[str, Any] = {}
+        while isinstance(loss, functools.partial):
+            keywords, loss = {**loss.keywords, **keywords}, loss.func
+        return loss, keywords
+    usual = type(loss)()
+    names = argument_names(type(loss), without=("size_average", "reduce"))
+    different = {name: getattr(loss, name) for name in names if hasattr(loss, name)}
+    return usual, {
+        name: value for name, value in different.items() if value is not getattr(usual, name, None)
+    }
+
+
+def _kind(loss: Any) -> Any:
+    """The class of a loss of torch.nn, or the function that `functools.partial` wraps."""
+    while isinstance(loss, functools.partial):
+        loss = loss.func
+    return type(loss) if isinstance(loss, nn.Module) else loss
+
+
 def _is_torchs(loss: Any) -> bool:
-    """Whether a loss is a class of torch.nn or a function of torch.nn.functional."""
-    kind = type(loss) if isinstance(loss, nn.Module) else loss
-    return str(getattr(kind, "__module__", "")) in ("torch.nn.modules.loss", "torch.nn.functional")
+    """Whether a loss is a class of torch.nn or a function of torch.nn.functional, also with arguments."""
+    place = str(getattr(_kind(loss), "__module__", ""))
+    return place in ("torch.nn.modules.loss", "torch.nn.functional")
 
 
 def _cut(loss: Tensor, trained: list[nn.Parameter]) -> Finding:
@@ -164,4 +182,4 @@ def _nan(module: nn.Module, inputs: Any) -> Finding:
 
 
 def _name(loss: Any) -> str:
-    return type(loss).__name__ if isinstance(loss, nn.Module) else getattr(loss, "__name__", "The loss")
+    return str(getattr(_kind(loss), "__name__", "The loss"))
