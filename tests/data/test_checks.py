@@ -124,6 +124,28 @@ def test_a_number_that_gives_the_target_away_is_named() -> None:
     assert found["target-in-features"].evidence["column"] == "score"
 
 
+@pytest.mark.parametrize("rows", [300, ROWS, 20_000])
+@pytest.mark.parametrize("whole", [False, True], ids=["float", "integer"])
+def test_a_measurement_that_parts_the_classes_at_some_value_is_named(rows: int, whole: bool) -> None:
+    rng = np.random.default_rng(1)
+    measured = rng.normal(size=rows) * 100_000
+    if whole:
+        measured = measured.astype(np.int64)
+    columns = table(rows, measured=measured)
+    columns["target"] = np.where(measured > 31_700, "yes", "no")
+    found = findings(pl.DataFrame(columns))["target-in-features"]
+    assert found.evidence["column"] == "measured"
+    assert found.evidence["share"] >= 0.99
+
+
+def test_a_measurement_with_a_tenth_of_the_rows_on_the_wrong_side_is_not() -> None:
+    rng = np.random.default_rng(1)
+    measured = rng.normal(size=ROWS)
+    columns = table(measured=measured)
+    columns["target"] = np.where((measured > 0.3) ^ (rng.random(ROWS) < 0.1), "yes", "no")
+    assert findings(pl.DataFrame(columns)) == {}
+
+
 def test_another_unit_of_a_number_is_named() -> None:
     rng = np.random.default_rng(0)
     columns = {"size": rng.normal(size=ROWS), "price": rng.uniform(1, 9, ROWS)}

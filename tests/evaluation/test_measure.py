@@ -124,6 +124,21 @@ def test_the_interval_of_a_share_is_about_that_of_theory() -> None:
     assert with_intervals(scored) == with_intervals(scored)
 
 
+def test_the_interval_of_the_calibration_error_lies_about_its_value() -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(20):
+        probability = rng.random(500)
+        targets = (rng.random(500) < probability).astype(np.int64)
+        error = with_intervals(ScoredRows(BINARY, targets, np.stack([1 - probability, probability], 1)))[
+            "ece"
+        ]
+        value, low, high = (float(error[key] or 0) for key in ("value", "low", "high"))
+        shares.append((value - low) / (high - low))
+    assert 0.35 < np.mean(shares) < 0.65
+    assert min(shares) > 0.1
+
+
 def test_many_rows_take_the_normal_approximation(monkeypatch: pytest.MonkeyPatch) -> None:
     from torchstone.evaluation import intervals
 

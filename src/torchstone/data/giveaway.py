@@ -21,14 +21,16 @@ _LEAST_GAIN = 0.5
 """The share of a majority vote's mistakes that it must mend, too: rare classes make high shares cheap."""
 
 _MOST_ROWS = 20_000
-_BINS = 32
+_MANY_VALUES = 64
+"""From so many different numbers on those close together are asked, too."""
 
 
 def giveaways(samples: Samples, target: Target, train: np.ndarray, columns: list[str]) -> dict[str, float]:
     """The columns that give the target away, with the share of training rows (regression: the correlation).
 
-    Classes are told by the majority of equal values on one half of the training rows, measured on the other;
-    a value that was not seen there tells nothing. Numbers are told by rank correlation.
+    Classes are told by the majority of equal values, or of numbers close together, on one half of the
+    training rows, measured on the other; a value that was not seen there tells nothing. Numbers are told by
+    rank correlation.
 
     Args:
         samples: all samples.
@@ -44,7 +46,7 @@ def giveaways(samples: Samples, target: Target, train: np.ndarray, columns: list
     found = {}
     for name in columns:
         if target.task.is_classification:
-            share = _told(_codes(frame[name]), values)
+            share = _told(frame[name], values)
         elif target.task.kind == "regression" and values.ndim == 2 and values.shape[1] == 1:
             share = _correlation(frame[name], values[:, 0])
         else:
@@ -54,31 +56,50 @@ def giveaways(samples: Samples, target: Target, train: np.ndarray, columns: list
     return found
 
 
-def _codes(column: pl.Series) -> np.ndarray:
-    """Equal values as equal numbers; numbers with many values in bins of equal count."""
-    if column.dtype.is_float() and column.n_unique() > 4 * _BINS:
-        filled = column.cast(float).fill_null(float("nan")).to_numpy()
-        edges = np.unique(np.nanquantile(filled, np.linspace(0, 1, _BINS + 1)[1:-1]))
-        codes = np.searchsorted(edges, filled)
-        codes[np.isnan(filled)] = len(edges) + 1
-        return codes
-    return column.rank("dense").fill_null(0).cast(int).to_numpy()
-
-
-def _told(codes: np.ndarray, classes: np.ndarray) -> float | None:
+def _told(column: pl.Series, classes: np.ndarray) -> float | None:
     """The share of rows whose class the column tells, where that is nearly all; cross-fitted on halves."""
-    draw = np.random.default_rng(0).permutation(len(codes))
+    draw = np.random.default_rng(0).permutation(len(column))
     halves = (draw[: len(draw) // 2], draw[len(draw) // 2 :])
-    right = 0
+    codes = column.rank("dense").fill_null(0).cast(int).to_numpy()
+    right = [0, 0]
+    numbers = None
+    if column.dtype.is_numeric() and column.n_unique() >= _MANY_VALUES:
+        numbers = column.cast(float).fill_null(float("nan")).to_numpy()
     for learned, asked in (halves, halves[::-1]):
-        table = np.zeros((int(codes.max()) + 1, int(classes.max()) + 1))
-        np.add.at(table, (codes[learned], classes[learned]), 1)
-        answer = np.where(table.sum(axis=1) > 0, table.argmax(axis=1), -1)
-        right += int((answer[codes[asked]] == classes[asked]).sum())
-    share = right / len(codes)
+        right[0] += int((_by_equal(codes, classes, learned, asked) == classes[asked]).sum())
+        if numbers is not None:
+            right[1] += int((_by_nearest(numbers, classes, learned, asked) == classes[asked]).sum())
+    share = max(right) / len(column)
     majority = np.bincount(classes).max() / len(classes)
     gain = (share - majority) / max(1 - majority, 1e-12)
     return share if share >= SURE and gain >= _LEAST_GAIN else None
+
+
+def _by_equal(codes: np.ndarray, classes: np.ndarray, learned: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """For each row the class that most learned rows of the same value have, -1 where there is none."""
+    table = np.zeros((int(codes.max()) + 1, int(classes.max()) + 1))
+    np.add.at(table, (codes[learned], classes[learned]), 1)
+    answer: np.ndarray = np.where(table.sum(axis=1) > 0, table.argmax(axis=1), -1)
+    told: np.ndarray = answer[codes[asked]]
+    return told
+
+
+def _by_nearest(
+    numbers: np.ndarray, classes: np.ndarray, learned: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    """For each row the vote of the learned row of the nearest value and of its two neighbours.
+
+    Missing values count as the largest.
+    """
+    ordered = learned[np.argsort(numbers[learned])]
+    values, votes = numbers[ordered], classes[ordered]
+    after = np.searchsorted(values, numbers[asked]).clip(0, len(values) - 1)
+    before = (after - 1).clip(0)
+    nearer = np.abs(numbers[asked] - values[before]) < np.abs(values[after] - numbers[asked])
+    nearest = np.where(nearer, before, after)
+    left, right = votes[(nearest - 1).clip(0)], votes[(nearest + 1).clip(0, len(votes) - 1)]
+    told: np.ndarray = np.where(left == right, left, votes[nearest])
+    return told
 
 
 def _correlation(column: pl.Series, values: np.ndarray) -> float | None:

@@ -30,6 +30,7 @@ class Metric:
         compute: takes `Draws` and gives float64 (D,).
         low: the least value that it can have.
         high: the greatest value that it can have.
+        grows_resampled: whether rows that are drawn twice make it larger, so that a bootstrap is biased.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Metric:
     compute: Callable[[Draws], Array]
     low: float = 0.0
     high: float = 1.0
+    grows_resampled: bool = False
 
 
 def _averaged() -> list[Metric]:
@@ -66,7 +68,14 @@ _IN_ORDER = [
     Metric("average_precision", "Average precision", _ALL_CLASSES, True, classification.average_precision),
     Metric("log_loss", "Log loss", _ALL_CLASSES, False, classification.log_loss, high=np.inf),
     Metric("brier", "Brier score", _ONE_CLASS, False, classification.brier, high=2.0),
-    Metric("ece", "Expected calibration error", _ONE_CLASS, False, classification.expected_calibration_error),
+    Metric(
+        "ece",
+        "Expected calibration error",
+        _ONE_CLASS,
+        False,
+        classification.expected_calibration_error,
+        grows_resampled=True,
+    ),
     Metric(
         "matthews_corrcoef",
         "Matthews correlation",
