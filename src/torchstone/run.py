@@ -68,8 +68,8 @@ class Run:
                 a `DataLoader` that does not shuffle, whose targets are left alone.
 
         Returns:
-            A frame with `id`, `prediction` and a `probability_<class>` for each class; for a run of `ts.fit`
-            the module's outputs, a CPU tensor.
+            A frame with `id` (the rows counted from 1), the table's own identifiers, `prediction` and a
+            `probability_<class>` for each class; for a run of `ts.fit` the module's outputs, a CPU tensor.
 
         Raises:
             DataError: a column is missing or holds another type than in training; inputs that the module

@@ -140,6 +140,23 @@ def test_predictions_of_a_frame_are_classes_and_probabilities() -> None:
     assert predict(restored, new, threshold=0.0)["prediction"].to_list() == ["yes"] * 50
 
 
+@pytest.mark.parametrize("name", ["PassengerId", "id"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_the_datas_own_identifiers_stand_beside_the_predictions(
+    tmp_path: Path, name: str, ending: str
+) -> None:
+    restored, _, _, _ = _made(_table().with_columns(pl.Series(name, [f"a{i:05d}" for i in range(ROWS)])))
+    own = [f"b{i:05d}" for i in range(300)]
+    _table(300, seed=1).with_columns(pl.Series(name, own)).write_csv(tmp_path / "new.csv")
+    output = tmp_path / f"predictions{ending}"
+    predict_file(restored, str(tmp_path / "new.csv"), output, rows=128)
+    frame = pl.read_csv(output) if ending == ".csv" else pl.read_parquet(output)
+    assert frame.columns[:2] == (["id", "prediction"] if name == "id" else ["id", name])
+    assert frame[name].to_list() == own
+    without = predict(restored, _table(5, seed=1))
+    assert without["id"].to_list() == [1, 2, 3, 4, 5]
+
+
 def test_a_regression_predicts_in_the_unit_of_its_target() -> None:
     table = _table().with_columns(target=1000.0 + 50.0 * pl.col("useful"))
     restored, samples, target, rows = _made(table)

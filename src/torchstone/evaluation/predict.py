@@ -63,13 +63,15 @@ def predict_frame(
         first: the id of the first row.
 
     Returns:
-        `id` (rows counted from `first`), and `prediction` with `probability_<class>` for each class; for
+        `id` (rows counted from `first`), the data's own identifiers under their names (one called `id` takes
+        the number's place), and `prediction` with `probability_<class>` for each class; for
         multilabel `prediction_<label>` (0 or 1) and `probability_<label>` for each label; for regression
         `prediction`, or `prediction_<target>` where there are several targets.
     """
     task = restored.task
     outputs = model_outputs(restored, restored.preprocessing.encode(samples), device=device)
     columns: dict[str, Any] = {"id": np.arange(first, first + len(samples), dtype=np.int64)}
+    columns |= _identifiers(samples)
     if task.kind == "regression":
         names = ["prediction"] if len(task.targets) == 1 else [f"prediction_{name}" for name in task.targets]
         return pl.DataFrame(columns | {name: outputs[:, i] for i, name in enumerate(names)})
@@ -81,6 +83,14 @@ def predict_frame(
         columns["prediction"] = pl.Series([task.classes[int(place)] for place in predicted], dtype=pl.String)
     columns |= {f"probability_{name}": outputs[:, i] for i, name in enumerate(task.classes)}
     return pl.DataFrame(columns)
+
+
+def _identifiers(samples: Samples) -> dict[str, pl.Series]:
+    """The columns of a table that were recognised as identifiers, so that predictions can be joined to rows."""
+    if not isinstance(samples.features, pl.DataFrame):
+        return {}
+    names = [name for name, kind in samples.kinds.items() if kind == "identifier"]
+    return {name: samples.features[name] for name in names if name in samples.features.columns}
 
 
 def predict_file(
