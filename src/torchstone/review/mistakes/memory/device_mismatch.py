@@ -1,0 +1,308 @@
+"""The model and what it is given are on different devices.
+
+## What it does
+Follows batches from their `DataLoader` to the call of the model and of the loss, and reports a batch that is
+never moved while the model is, labels that are never moved while the inputs are, and a model that is never
+moved while the batches are.
+
+## Why is this bad?
+On a machine with a GPU the program stops with "Expected all tensors to be on the same device". On the machine
+it was written on, without one, it runs.
+
+## References
+- [CUDA semantics](https://docs.pytorch.org/docs/stable/notes/cuda.html)
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.devices import (
+    Callers,
+    Part,
+    gives_cpu_batches,
+    makes_on_device,
+    moves,
+    moves_inside,
+    part_of_batch,
+    place_of,
+)
+from torchstone.review.syntax.effects import events
+from torchstone.review.syntax.events import Seen
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.outputs import loss_calls
+from torchstone.review.syntax.scopes import Scope
+from torchstone.review.syntax.values import Value
+
+CODE = "TS708"
+NAME = "device-mismatch"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loader = DataLoader(TensorDataset(torch.randn(8, 4), torch.randint(0, 2, (8,))), batch_size=4)
+        model = nn.Linear(4, 2).to(device)
+        for x, y in loader:
+            print(model(x).argmax(1), y)  # TS708
+        """
+    ),
+    Example(
+        """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loader = DataLoader(TensorDataset(torch.randn(8, 4), torch.randint(0, 2, (8,))), batch_size=4)
+        model = nn.Linear(4, 2)
+        for x, y in loader:
+            x, y = x.to(device), y.to(device)
+            print(model(x).argmax(1), y)  # TS708
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    loader = DataLoader(TensorDataset(torch.randn(8, 4), torch.randint(0, 2, (8,))), batch_size=4)
+    model = nn.Linear(4, 2).to(device)
+    for x, y in loader:
+        x, y = x.to(device), y.to(device)
+        print(model(x).argmax(1), y)
+    """,
+)
+
+_DONE_FOR_THE_USER = re.compile(
+    r"DataParallel|fully_shard|FullyShard|deepspeed|[aA]ccelerat(?:e\b|or\()|Fabric|set_default_device"
+    r"|set_default_tensor_type|forward_pre_hook|device_map|dispatch_model|_move_|with torch\.device"
+)
+_ABOUT_DEVICES = re.compile(r"cuda|gpu|device|cpu", re.IGNORECASE)
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each call of a model on what came from a loader."""
+    calls = file.index.calls_by_name
+    if not ("to" in calls or "cuda" in calls) and not file.index.nodes[ast.ImportFrom]:
+        return
+    done: set[int] = set()
+    for root in events(file):
+        for seen in root:
+            if seen.event.kind != "forward" or seen.event.frame.file is not file:
+                continue
+            found = _Forward(seen).finding(file) if id(seen.event.node) not in done else None
+            if found is not None:
+                done.add(id(seen.event.node))
+                yield found
+
+
+class _Forward:
+    """One call of a model, and how the program came to it."""
+
+    def __init__(self, seen: Seen) -> None:
+        assert isinstance(seen.event.node, ast.Call) and seen.event.target is not None  # noqa: S101, PT018
+        self.seen = seen
+        self.node: ast.Call = seen.event.node
+        self.frame = seen.event.frame
+        self.model: Value = seen.event.target
+        entered = bool(seen.calls) and seen.calls[-1].scope is self.frame.scope
+        self.callers: Callers = tuple((c.frame, c.node) for c in seen.calls) if entered else ()
+
+    def finding(self, file: File) -> Finding | None:
+        """What is on another device here, if anything surely is."""
+        if not self.model.sure or self.model.call is None or self.model.frame is None or self._asks():
+            return None
+        given = [*self.node.args, *(keyword.value for keyword in self.node.keywords)]
+        traced = [(node, part_of_batch(self.frame, node, self.callers)) for node in given]
+        parts = [(node, part) for node, part in traced if part is not None and gives_cpu_batches(part.loader)]
+        if not parts or self._is_done_for_the_user(parts[0][1]):
+            return None
+        left = next((each for each in parts if each[1].moved is None), None)
+        if left is None:
+            moved = self._move_of_model()
+            if moved is None:
+                return self._model_left(file, parts[0][1]) if self._never_moved() else None
+            return self._labels_left(file, parts[0][1], moved)
+        moved = self._move_of_model()
+        if moved is None or self._moves_by_name(left[1]):
+            return None
+        return self._told(file, self.node, ast.unparse(left[0]), moved)
+
+    # What is around
+
+    def _asks(self) -> bool:
+        """Whether a branch around the call asks which device there is."""
+        tests = [getattr(branch.node, "test", None) for branch, _ in self.seen.branches]
+        return any(test is not None and _ABOUT_DEVICES.search(ast.unparse(test)) for test in tests)
+
+    def _files(self, loader: Value | None = None) -> list[File]:
+        files = [self.frame.file, *(call.frame.file for call in self.seen.calls)]
+        made = [value.frame for value in (self.model, loader) if value is not None]
+        files += [frame.file for frame in made if frame is not None]
+        if self.model.cls is not None:
+            files += [part.file for part in self.model.cls.lineage()]
+        return list(dict.fromkeys(files))
+
+    def _is_done_for_the_user(self, part: Part) -> bool:
+        """Whether a wrapper, a framework or the model itself may move things."""
+        files = self._files(part.loader)
+        return any(_DONE_FOR_THE_USER.search(f.source.text) or moves_inside(f) for f in files)
+
+    def _moves_by_name(self, part: Part) -> bool:
+        """Whether something of the batch's name is moved in the same function after all."""
+        scope = self.frame.scope
+        for file, call, _ in moves([self.frame.file]):
+            if file.index.scope_of(call) is scope and isinstance(call.func, ast.Attribute):
+                used = {node.id for node in ast.walk(call.func.value) if isinstance(node, ast.Name)}
+                if used & part.names:
+                    return True
+        return False
+
+    # The model
+
+    def _move_of_model(self) -> ast.Call | None:
+        """The call that surely moved the model to an accelerator before, when nothing moved it back."""
+        found = None
+        for file, call, value in moves(self._files()):
+            if value is not None and value.kind != "module":
+                continue
+            place = place_of(file.frame_of(call), call)
+            same = value is not None and value.call is self.model.call
+            if place == "cpu" and (same or value is None) and self._is_of_model(call):
+                return None
+            if place == "accelerator" and same and self._comes_before(file, call):
+                found = call
+        return found
+
+    def _is_of_model(self, call: ast.Call) -> bool:
+        """Whether a call may be of the model, by the name that it is called on."""
+        assert isinstance(call.func, ast.Attribute)  # noqa: S101 (such are given)
+        name = ast.unparse(call.func.value).rsplit(".", 1)[-1]
+        return name in ("model", "net", ast.unparse(self.node.func).rsplit(".", 1)[-1])
+
+    def _comes_before(self, file: File, call: ast.Call) -> bool:
+        """Whether a move surely runs before the forward pass, unless there is no accelerator."""
+        scope = file.index.scope_of(call)
+        for above in file.index.ancestors(call):
+            if above is scope.node:
+                break
+            if isinstance(above, ast.Try | ast.IfExp | ast.BoolOp | ast.ExceptHandler):
+                return False
+            test = ast.unparse(above.test) if isinstance(above, ast.If | ast.While) else ""
+            if test and not _ABOUT_DEVICES.search(test) and "__name__" not in test:
+                return False
+        places = [(self.frame, self.node), *((c.frame, c.node) for c in self.seen.calls)]
+        lines = [node.lineno for frame, node in places if frame.scope is scope]
+        if lines:
+            return call.lineno < max(lines)
+        made = self.model.call
+        return made is not None and self.model.frame is not None and self.model.frame.scope is scope
+
+    def _never_moved(self) -> bool:
+        """Whether nothing in the program may move the model."""
+        files = self._files()
+        made, around = self.model.call, self._scopes()
+        if made is None or _ABOUT_DEVICES.search(ast.unparse(made)):
+            return False
+        if any(makes_on_device(file) for file in files) or self._is_given_away(around):
+            return False
+        for file, call, value in moves(files):
+            if value is None and file.index.scope_of(call) not in around:
+                continue  # in a function that never sees the model
+            if value is None or value.kind not in ("module", "tensor", "loss", "sequence"):
+                return False
+            # The model itself, or one that may be made of it.
+            if value.kind == "module" and (value.call is made or value.call is None or value.call.args):
+                return False
+        return True
+
+    def _scopes(self) -> set[Scope]:
+        """The functions that see the model: where it is made, where it is called and those between."""
+        frames = [self.frame, *(call.frame for call in self.seen.calls)]
+        if self.model.frame is not None:
+            frames.append(self.model.frame)
+        scopes = {frame.scope for frame in frames}
+        seen_by_all = any(not scope.is_function or scope.method_of is not None for scope in scopes)
+        return scopes | ({*self._all_scopes()} if seen_by_all else set())
+
+    def _all_scopes(self) -> Iterator[Scope]:
+        return (scope for file in self._files() for scope in file.index.scopes.values())
+
+    def _is_given_away(self, around: set[Scope]) -> bool:
+        """Whether a call that was not followed to this forward pass is given the model."""
+        followed = {id(self.node), *(id(call.node) for call in self.seen.calls)}
+        for file in self._files():
+            for call in file.index.calls():
+                if id(call) in followed or file.index.scope_of(call) not in around:
+                    continue
+                frame = file.frame_of(call)
+                given = [*call.args, *(keyword.value for keyword in call.keywords)]
+                values = [frame.value(argument) for argument in given]
+                if any(value is not None and value.call is self.model.call for value in values):
+                    return True
+        return False
+
+    # Findings
+
+    def _labels_left(self, file: File, inputs: Part, moved: ast.Call) -> Finding | None:
+        """The loss between the output of this call and labels that stayed where they were."""
+        for loss in loss_calls(file):
+            if file.index.scope_of(loss.node) is not self.frame.scope or loss.target is None:
+                continue
+            output = loss.output
+            if isinstance(output, ast.Name):
+                bindings = file.reaching(self.frame.scope).of(output) or ()
+                values = [b.value for b in bindings if b.kind == "assign" and not b.path]
+                output = values[0] if len(values) == len(bindings) == 1 and values[0] else output
+            target = part_of_batch(self.frame, loss.target, self.callers)
+            if output is not self.node or target is None or target.moved is not None:
+                continue
+            if target.loader.call is inputs.loader.call and not self._moves_by_name(target):
+                return self._told(file, loss.node, ast.unparse(loss.target), moved)
+        return None
+
+    def _told(self, file: File, node: ast.Call, name: str, moved: ast.Call) -> Finding:
+        model = ast.unparse(self.node.func)
+        home = next(f for f in self._files() if moved in f.index.parents)
+        assert isinstance(moved.func, ast.Attribute)  # noqa: S101 (such are given)
+        return file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            node,
+            f"`{name}` stays on the CPU as the loader gave it, and `{model}` was moved to a device",
+            why="on a machine with a GPU this stops with an error",
+            fix=Fix(f"Move `{name}` to the device of `{model}` first."),
+            related=(home.related(moved, "the model is moved here"),),
+        )
+
+    def _model_left(self, file: File, inputs: Part) -> Finding:
+        model, moved = ast.unparse(self.node.func), inputs.moved
+        assert moved is not None and self.model.frame is not None  # noqa: S101, PT018 (asked before)
+        home = next((f for f in self._files(inputs.loader) if moved in f.index.parents), None)
+        related = [self.model.frame.file.related(self.model.call or self.node, "the model is made here")]
+        if home is not None:
+            related.append(home.related(moved, "the batch is moved here"))
+        return file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            self.node,
+            f"`{model}` stays on the CPU, and its batches are moved to a device",
+            why="on a machine with a GPU this stops with an error",
+            fix=Fix(f"Move `{model}` to the same device before its optimizer is made."),
+            related=tuple(related),
+        )
