@@ -33,9 +33,14 @@ class Origin:
     path: tuple[int | None, ...] = ()
 
 
-def origins(frame: Frame, node: ast.expr) -> Iterator[Origin]:
-    """The expression and all that it was made of, the nearest first; functions of the project are entered."""
-    waiting = [Origin(frame, node)]
+def origins(
+    frame: Frame, node: ast.expr, callers: tuple[tuple[Frame, ast.Call], ...] = ()
+) -> Iterator[Origin]:
+    """The expression and all that it was made of, the nearest first; functions of the project are entered.
+
+    `callers` are the calls that led into `frame`, where they are known.
+    """
+    waiting = [Origin(frame, node, callers)]
     seen: set[tuple[Frame, ast.expr, tuple[int | None, ...]]] = set()
     while waiting and len(seen) < _MOST:
         here = waiting.pop(0)
@@ -79,6 +84,42 @@ def _before(here: Origin) -> Iterator[Origin]:
         for child in children(node):
             if isinstance(child, ast.expr):
                 yield Origin(frame, child, here.callers)
+
+
+def resolved(here: Origin) -> Origin:
+    """What a name, an attribute of `self` or a call of the project stands for, where that is one thing."""
+    for _ in range(_MOST):
+        node = here.node
+        before: list[Origin] = []
+        if isinstance(node, ast.Name):
+            bindings = reaching(here.frame, node)
+            if all(b.kind in ("assign", "parameter") and None not in b.path for b in bindings):
+                before = list(_before(here))
+        elif isinstance(node, ast.Tuple | ast.List) and here.path:
+            before = list(_before(here))
+        elif isinstance(node, ast.Attribute):
+            before = _stored(here, node)
+        elif isinstance(node, ast.Call):
+            inner = here.frame.callee(node)
+            if inner is not None and inner.scope.name != "__init__":
+                before = list(_before(here))
+        if len(before) != 1:
+            return here
+        here = before[0]
+    return here
+
+
+def _stored(here: Origin, node: ast.Attribute) -> list[Origin]:
+    """What a method's class gives `self.x`, when it is assigned once."""
+    scope = here.frame.scope
+    if scope.method_of is None or not isinstance(node.value, ast.Name) or node.value.id != scope.self_name:
+        return []
+    file = here.frame.file
+    stores = file.index.stores[scope.method_of].get(node.attr, [])
+    if len(stores) != 1 or stores[0].value is None:
+        return []
+    path = (*stores[0].path, *here.path)
+    return [Origin(file.root(stores[0].scope), stores[0].value, (), path)]
 
 
 def reaching(frame: Frame, node: ast.Name) -> tuple[Binding, ...]:
