@@ -357,7 +357,36 @@ def _sentence(detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         known = SECTIONS[parts[0]].model_fields if parts[0] in SECTIONS else {**SECTIONS, "source": 0}
         return f'"{path}" is not a configuration key. {did_you_mean(parts[-1], known)}'.strip()
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = _expected(detail)
     got = "" if ", got " in message else f", got {detail['input']!r}"
     return f"{parts[-1] if len(parts) <= 2 else path}: {message}{got}."
+
+
+_EXPECTED = {
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "less than {lt:g}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "names with values",
+}
+"""What pydantic wanted, by the type of its error."""
+
+
+def _expected(detail: Any) -> str:
+    """What was wanted, in the words of all other messages."""
+    wanted = _EXPECTED.get(detail["type"])
+    if wanted is not None:
+        return f"expected {wanted.format(**detail.get('ctx', {}))}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,27 @@ def print_error(error: TorchstoneError) -> None:
     """Print an error as `error: message` and its hint below; for preflight errors every finding."""
     from rich.text import Text
 
-    text = Text("error: ", style="bold red").append(error.message, style="not bold default")
-    if error.hint:
-        text.append(f"\n{error.hint}", style="not bold dim")
+    message, hint = as_flags(error.message), as_flags(error.hint or "")
+    text = Text("error: ", style="bold red").append(message, style="not bold default")
+    if hint:
+        text.append(f"\n{hint}", style="not bold dim")
     error_console().print(text, soft_wrap=True, highlight=False)
+
+
+def as_flags(text: str) -> str:
+    """A message that names options as Python does, in the words of the command line.
+
+    `epochs: expected ...` becomes `--epochs: expected ...`, and `device="cpu"` becomes `--device cpu`.
+    """
+    from torchstone.config import SECTION_OF
+
+    def flag(name: str) -> str:
+        return f"--{name.replace('_', '-')}"
+
+    names = "|".join(SECTION_OF)
+    text = re.sub(rf"^({names}): ", lambda found: f"{flag(found[1])}: ", text, flags=re.MULTILINE)
+    assigned = rf"(?<![\w.-])({names})=(?:\"([^\"\n]*)\"|([\w.]+))"
+    return re.sub(assigned, lambda found: f"{flag(found[1])} {found[2] or found[3] or ''}".rstrip(), text)
 
 
 def print_json(document: dict[str, Any]) -> None:

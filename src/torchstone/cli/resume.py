@@ -6,12 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from torchstone.cli.flags import number
+
 
 def resume(
     run: str,
     /,
     *,
-    epochs: int | None = None,
+    epochs: Annotated[int | None, Parameter(converter=number)] = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:

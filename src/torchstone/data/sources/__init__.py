@@ -41,8 +41,26 @@ def load(data: Any, config: DataConfig | None = None, split: SplitConfig | None 
     """
     data = data[0] if isinstance(data, list) and len(data) == 1 and isinstance(data[0], str) else data
     source = find_source(data)
-    samples: Samples = source.load(data, config or DataConfig(), split or SplitConfig())
+    config, split = config or DataConfig(), split or SplitConfig()
+    samples: Samples = source.load(data, config, split)
+    if not samples.is_table:
+        _refuse_columns(samples, config, split)
     return samples
+
+
+def _refuse_columns(samples: Samples, config: DataConfig, split: SplitConfig) -> None:
+    """Raises DataError where options name columns or files of a table, and the samples are pictures."""
+    given = [name for name in ("columns", "missing", "test", "val") if getattr(config, name)]
+    given += [name for name in ("split_column", "group", "time") if getattr(split, name) is not None]
+    own = [] if samples.target is None else samples.target.columns
+    if config.target and list(config.target) != own:
+        given.insert(0, "target")
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise DataError(
+            f"{samples.name} is no table: it has no columns that {flags} could be about.",
+            hint="Leave these options out, or give a table.",
+        )
 
 
 def find_source(data: Any) -> ModuleType:
