@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from torchstone.review.syntax.events import Loop, Seen
+from torchstone.review.syntax.scopes import Scope
 from torchstone.review.syntax.values import Key, Value
+
+if TYPE_CHECKING:
+    from torchstone.review.syntax.file import File
 
 _SUSPECT = ("zero", "grad", "reset", "step", "update", "optim", "backward")
 
@@ -136,3 +141,31 @@ def called(seen: Seen) -> str:
     """The source of what a call calls, such as `self.model`."""
     node = seen.event.node
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+def from_outside(scope: Scope, name: str, loop: ast.AST) -> bool:
+    """Whether a sum or list lives longer than a round of the loop."""
+    bindings = scope.bindings.get(name, [])
+    start, end = loop.lineno, loop.end_lineno  # type: ignore[attr-defined]
+    made = [b for b in bindings if b.kind != "augment"]
+    return bool(made) and not any(start <= b.line <= end for b in made)
+
+
+def goes_back(file: File, scope: Scope, name: str) -> bool:
+    """Whether a name, or anything computed from it in its scope, may reach a backward pass."""
+    tainted = {name}
+    statements = [node for node in ast.walk(scope.node) if isinstance(node, ast.Assign | ast.AugAssign)]
+    while True:
+        before = len(tainted)
+        for node in statements:
+            used = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+            if used & tainted:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                tainted |= {p.id for t in targets for p in ast.walk(t) if isinstance(p, ast.Name)}
+        if len(tainted) == before:
+            break
+    calls = [*file.index.calls_by_name.get("backward", ()), *file.index.calls_by_name.get("grad", ())]
+    for call in (call for call in calls if scope.node in file.index.ancestors(call)):
+        if {part.id for part in ast.walk(call) if isinstance(part, ast.Name)} & tainted:
+            return True
+    return False

@@ -21,8 +21,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.scopes import Scope
-from torchstone.review.syntax.training import loss_of
+from torchstone.review.syntax.training import from_outside, goes_back, loss_of
 
 CODE = "TS105"
 NAME = "attached-history"
@@ -101,7 +100,7 @@ def check(file: File) -> Iterator[Finding]:
             done.add(loss)
             for kept, name, owner in _kept(file, loop.node, loss):
                 scope = file.index.scope_of(owner)
-                if not _goes_back(file, scope, name) and _from_outside(scope, name, loop.node):
+                if not goes_back(file, scope, name) and from_outside(scope, name, loop.node):
                     yield _finding(file, kept, name, owner)
 
 
@@ -132,34 +131,6 @@ def _kept(file: File, loop: ast.AST, loss: ast.Name) -> Iterator[tuple[ast.Name,
             continue
         if reaching.of(value) == reaching.of(loss):
             yield value, name, node
-
-
-def _from_outside(scope: Scope, name: str, loop: ast.AST) -> bool:
-    """Whether a sum or list lives longer than a round of the loop."""
-    bindings = scope.bindings.get(name, [])
-    start, end = loop.lineno, loop.end_lineno  # type: ignore[attr-defined]
-    made = [b for b in bindings if b.kind != "augment"]
-    return bool(made) and not any(start <= b.line <= end for b in made)
-
-
-def _goes_back(file: File, scope: Scope, name: str) -> bool:
-    """Whether a name, or anything computed from it in its scope, may reach a backward pass."""
-    tainted = {name}
-    statements = [node for node in ast.walk(scope.node) if isinstance(node, ast.Assign | ast.AugAssign)]
-    while True:
-        before = len(tainted)
-        for node in statements:
-            used = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
-            if used & tainted:
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                tainted |= {p.id for t in targets for p in ast.walk(t) if isinstance(p, ast.Name)}
-        if len(tainted) == before:
-            break
-    calls = [*file.index.calls_by_name.get("backward", ()), *file.index.calls_by_name.get("grad", ())]
-    for call in (call for call in calls if scope.node in file.index.ancestors(call)):
-        if {part.id for part in ast.walk(call) if isinstance(part, ast.Name)} & tainted:
-            return True
-    return False
 
 
 def _finding(file: File, kept: ast.Name, name: str, owner: ast.stmt) -> Finding:
