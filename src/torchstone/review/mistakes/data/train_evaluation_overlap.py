@@ -1,0 +1,186 @@
+"""The loader that evaluates holds samples that are trained on.
+
+## What it does
+Follows the data sets of a training loader and of one that is called validation or test data back to where
+their rows come from, and reports the second when both surely share rows: the same data set or arrays, the
+same part of a split, the training pictures (`train=True`) in both, slices that overlap, or a part of what the
+training loader goes through as a whole. Loaders that say in their name that they hold training data are not
+meant.
+
+## Why is this bad?
+The score is that of samples that the model has seen. It goes up while the model overfits, and says nothing
+about new data.
+
+## References
+- [Common pitfalls: data leakage](https://scikit-learn.org/stable/common_pitfalls.html#data-leakage)
+- [random_split](https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split)
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.loaders import Loader, loaders
+from torchstone.review.syntax.origins import Origin, resolved
+from torchstone.review.syntax.rows import Rows, expression_key, overlap, rows_of
+
+CODE = "TS403"
+NAME = "train-evaluation-overlap"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from sklearn.datasets import load_digits
+        from torch.utils.data import DataLoader, TensorDataset, random_split
+
+        digits = load_digits()
+        data = TensorDataset(torch.tensor(digits.data).float(), torch.tensor(digits.target))
+        train_set, test_set = random_split(data, [1500, 297])
+        train_loader = DataLoader(data, batch_size=64, shuffle=True)
+        test_loader = DataLoader(test_set, batch_size=64)  # TS403
+        """
+    ),
+    Example(
+        """
+        from torch.utils.data import DataLoader
+        from torchvision import datasets, transforms
+
+        train_set = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+        test_set = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+        train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
+        test_loader = DataLoader(test_set, batch_size=64)  # TS403
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from sklearn.datasets import load_digits
+    from torch.utils.data import DataLoader, TensorDataset, random_split
+
+    digits = load_digits()
+    data = TensorDataset(torch.tensor(digits.data).float(), torch.tensor(digits.target))
+    train_set, test_set = random_split(data, [1500, 297])
+    train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
+    test_loader = DataLoader(test_set, batch_size=64)
+    """,
+)
+
+_MEANT = ("overfit", "sanity", "memori", "full", "final", "all_", "whole")
+_SUBSETS = ("torch.utils.data.SubsetRandomSampler", "torch.utils.data.sampler.SubsetRandomSampler")
+_SWITCHES = re.compile(r"split|mode|train|eval|phase|subset|fold")
+_GENERATES = re.compile(r"rand|__iter__|IterableDataset|generate|simulat")
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Compares each loader that evaluates with those that are trained on."""
+    if "DataLoader" not in file.source.text:
+        return
+    made = [each for each in loaders(file) if each.is_plain and each.dataset is not None]
+    training = [each for each in made if each.is_for_training]
+    held_out = [each for each in made if each.is_held_out and each.frame.file is file]
+    for evaluated in held_out:
+        for trained in training:
+            names = (*trained.names, *evaluated.names)
+            if any(word in name.lower() for name in names for word in _MEANT):
+                continue
+            if trained.frame.file is file and _belong_together(trained, evaluated):
+                shared = _shared(trained, evaluated)
+                if shared is not None:
+                    yield _finding(file, trained, evaluated, shared)
+                    break
+
+
+def _belong_together(trained: Loader, evaluated: Loader) -> bool:
+    """Whether both may be used in one run: made in one function, or the same loop's work."""
+    return trained.call is not evaluated.call and (
+        trained.frame.scope is evaluated.frame.scope
+        or trained.frame.scope.method_of is evaluated.frame.scope.method_of is not None
+        or bool(trained.trains and evaluated.evaluates)
+    )
+
+
+def _shared(trained: Loader, evaluated: Loader) -> Rows | None:
+    """The rows of the evaluated loader, when the other surely holds some of them."""
+    mine, other = _rows(trained), _rows(evaluated)
+    if mine is None or other is None or not overlap(mine, other):
+        return None
+    return None if mine.is_noise or _is_generated(other.origin) or _switches(trained) else other
+
+
+def _is_generated(made: Origin) -> bool:
+    """Whether a class of the project, or a function that is not seen, may draw new samples each time."""
+    if not isinstance(made.node, ast.Call):
+        return False
+    if _GENERATES.search(ast.unparse(made.node.func)):
+        return True
+    value = made.frame.value(made.node)
+    if value is None or value.cls is None:
+        return False
+    return any(_GENERATES.search(ast.unparse(part.node)) for part in value.cls.lineage())
+
+
+def _switches(trained: Loader) -> bool:
+    """Whether the data set is switched from one part to another: `data.set_split("test")`."""
+    assert trained.dataset is not None  # noqa: S101 (asked before)
+    name, index = ast.unparse(trained.dataset), trained.frame.file.index
+    for node in index.nodes[ast.Attribute]:
+        assert isinstance(node, ast.Attribute)  # noqa: S101 (listed by type)
+        if _SWITCHES.search(node.attr) and ast.unparse(node.value) == name:
+            scope = index.scope_of(node)
+            if scope is trained.frame.scope or "." in name or not trained.frame.scope.is_function:
+                return True
+    return False
+
+
+def _rows(loader: Loader) -> Rows | None:
+    """The rows that a loader goes through, its sampler included."""
+    assert loader.dataset is not None  # noqa: S101 (asked before)
+    rows = rows_of(Origin(loader.frame, loader.dataset))
+    if loader.given(4, "batch_sampler") is not None:
+        return None
+    sampler = loader.given(3, "sampler")
+    if rows is None or sampler is None or (isinstance(sampler, ast.Constant) and sampler.value is None):
+        return rows
+    value = _sampler(loader, sampler)
+    return rows.part("sampler", value) if value is not None else None
+
+
+def _sampler(loader: Loader, sampler: ast.expr) -> object | None:
+    """What tells the samples that a `SubsetRandomSampler` draws from others."""
+    here = resolved(Origin(loader.frame, sampler))
+    if not isinstance(here.node, ast.Call) or here.path or not here.node.args:
+        return None
+    if here.frame.name(here.node.func) not in _SUBSETS:
+        return None
+    index = resolved(Origin(here.frame, here.node.args[0], here.callers))
+    rows = rows_of(index) if isinstance(index.node, ast.Subscript) else None
+    if rows is not None:
+        return (rows.base, rows.parts)
+    key = expression_key(index, index.node)
+    return (key, index.path) if key is not None else None
+
+
+def _finding(file: File, trained: Loader, evaluated: Loader, shared: Rows) -> Finding:
+    assert evaluated.dataset is not None  # noqa: S101 (asked before)
+    related = [file.related(trained.call, f"`{trained.name}` is trained on")]
+    if shared.origin.frame.file is file and shared.origin.node is not evaluated.dataset:
+        related.append(file.related(shared.origin.node, "both come from here"))
+    data = ast.unparse(evaluated.dataset)
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        evaluated.call,
+        f"`{evaluated.name}` evaluates on `{data}`, and `{trained.name}` trains on the same samples",
+        why="the score is that of samples that the model has seen, and says nothing about new ones",
+        fix=Fix("Give each loader its own part of the data."),
+        related=tuple(related),
+    )
