@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from torchstone.data.encoding import find_encoding
 from torchstone.data.raw_table import RawTable, check_flat, check_not_empty
 from torchstone.errors import DataError
 
@@ -62,8 +63,29 @@ def stream_binary(path: Path, rows: int) -> Iterator[RawTable]:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    first = str(error).strip().split("\n", 1)[0]
+    """What is wrong with a file that cannot be read, by what it holds."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return DataError(f"{path} cannot be read: {error.strerror}.")
+    if (held := _held(path)) is not None:
+        return held
     return DataError(
-        f"{path} cannot be read as Parquet or Arrow: {first}",
-        hint="Is the file complete?",
+        f"{path} cannot be read as Parquet or Arrow: it is damaged or cut off.",
+        hint=f"Make or copy it anew ({str(error).strip().splitlines()[0]})." if str(error).strip() else None,
+    )
+
+
+def _held(path: Path) -> DataError | None:
+    """The error for a file that holds something else than its name says; None where it does not."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith((b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")):
+        return None
+    try:
+        find_encoding(path)
+    except DataError as other:  # empty, or binary: says which
+        message = other.message.replace("not a text table", "not Parquet or Arrow")
+        return DataError(message, hint="Give a Parquet or Arrow file, or a text table.")
+    return DataError(
+        f"{path} holds text, not what its name says ({path.suffix}).",
+        hint="If it is a table, give it a name that ends in .csv.",
     )

@@ -91,23 +91,29 @@ def _score(quote: str | None, rows: list[list[str]]) -> tuple[float, int, int]:
     """Share of rows with the usual number of fields (0 for a single column), that number, and the rows.
 
     Where all fits with and without quotes, more rows without them mean that quotes are ordinary characters,
-    unless they enclose whole fields.
+    unless they enclose whole fields. Where fields begin with a quote that ends in a later one, the quotes
+    hold separators or line ends, however well the rows fit without them.
     """
     if not rows:
         return (0.0, 0, 0)
     usual, count = Counter(len(row) for row in rows).most_common(1)[0]
-    enclosed = 0
+    counted = len(rows)
     if quote is None:
-        enclosed = sum(field[:1] == field[-1:] == '"' and len(field) > 1 for row in rows for field in row)
-    counted = 0 if enclosed > FEW_QUOTED * len(rows) else len(rows)
+        fields = [field.strip() for row in rows for field in row if '"' in field]
+        halves = [field for field in fields if field.count('"') % 2]
+        opened, closed = sum(f[0] == '"' for f in halves), sum(f[-1] == '"' for f in halves)
+        if min(opened, closed) > FEW_QUOTED * len(rows):
+            return (0.0, 0, 0)
+        enclosed = sum(field[0] == field[-1] == '"' and len(field) > 1 for field in fields)
+        counted = 0 if enclosed > FEW_QUOTED * len(rows) else len(rows)
     return (count / len(rows) if usual > 1 else 0.0, usual, counted)
 
 
 def has_header(rows: list[list[str]]) -> bool:
     """Whether the first row names the columns.
 
-    It does when none of its fields is a number and either some column holds numbers or dates below it, or
-    no field turns up again in its own column.
+    It does when none of its fields is a number, nor a date above dates, and either some column holds numbers
+    or dates below it, or no field turns up again in its own column.
     """
     first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     names = clean(pl.Series(list(first), dtype=pl.String))
@@ -120,11 +126,9 @@ def has_header(rows: list[list[str]]) -> bool:
         column = clean(pl.Series([row[place] for row in rest], dtype=pl.String))
         values = column.drop_nulls()
         if len(values) and name.strip():
-            if to_numbers(values).null_count() < 0.5 * len(values) or _is_dates(values, name):
+            if to_numbers(values).null_count() < 0.5 * len(values):
                 return True
+            if datetime_form(values) is not None:  # below a date that is no name, dates say nothing new
+                return datetime_form(pl.Series([name.strip()])) is None
             repeated = repeated or name.strip() in values
     return not repeated
-
-
-def _is_dates(values: pl.Series, name: str) -> bool:
-    return datetime_form(values) is not None and datetime_form(pl.Series([name.strip()])) is None

@@ -141,8 +141,14 @@ def _without_quotes(file: TextFile) -> tuple[pl.DataFrame, np.ndarray, TextFile]
         frame, lines = _whole(plain)
     except DataError:
         return None
-    quoted = frame.select(pl.all().str.strip_chars().str.contains('^".*"$').sum()).sum_horizontal()
-    return (frame, lines, plain) if quoted.sum() <= FEW_QUOTED * frame.height else None
+    field = pl.all().str.strip_chars()
+    half = field.str.count_matches('"', literal=True) % 2 == 1
+    whole = field.str.contains('^".*"$')
+    opened, closed = half & field.str.starts_with('"'), half & field.str.ends_with('"')
+    count, begun, ended = (
+        frame.select(kind.sum()).sum_horizontal().sum() for kind in (whole, opened, closed)
+    )
+    return (frame, lines, plain) if max(count, min(begun, ended)) <= FEW_QUOTED * frame.height else None
 
 
 def _any_cell(frame: pl.DataFrame, text: str) -> bool:
