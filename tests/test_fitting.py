@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -302,6 +303,40 @@ def test_ctrl_c_in_an_epoch_loses_nothing(tmp_path: Path) -> None:
     for column in ("train_loss", "val_loss", "lr"):
         assert resumed.history[column].to_list() == whole.history[column].to_list()
     assert json.loads((run / "manifest.json").read_text())["status"] == "finished"
+
+
+def test_a_run_that_found_no_room_for_its_last_checkpoint_is_measured_not_trained_again(
+    tmp_path: Path,
+) -> None:
+    """Also where early stopping ended it: the epochs that were planned are no sign of its end."""
+    asked = {"optimizer": lambda p: torch.optim.SGD(p, 3.0), "epochs": 60, "patience": 2}
+    net, path = Net(), tmp_path / "run"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class Fill(ts.Callback):
+        def on_epoch_end(self, context: Any, record: Any) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))  # the weights have room, no more
+
+    try:
+        with pytest.raises(ts.RunError, match="last checkpoint could not be written") as caught:
+            fit(net, out=path, callbacks=[Fill()], **asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "in memory" not in str(caught.value)
+    kept = json.loads((path / "manifest.json").read_text())
+    assert kept["status"] == "failed"
+    assert kept["epochs"] < 60
+    objects = {"train": TRAIN, "val": VAL, "loss": nn.CrossEntropyLoss(), "optimizer": asked["optimizer"]}
+    steps: list[int] = []
+    watch = type("Watch", (ts.Callback,), {"on_step": lambda self, context: steps.append(context.state.step)})
+    run = ts.resume(path, net=Net(), quiet=True, callbacks=[watch()], **objects)
+    assert steps == []
+    assert same(run.module, net)
+    assert run.best == kept["result"]
+    assert run.best_epoch == kept["epochs"] - 2
+    assert run.metrics["accuracy"]["value"] == pytest.approx(run.best["val_accuracy"])
+    assert json.loads((path / "manifest.json").read_text())["status"] == "finished"
+    assert (path / "report.html").exists()
 
 
 def test_divergence_names_the_place_and_keeps_the_history() -> None:

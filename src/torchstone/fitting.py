@@ -18,7 +18,14 @@ from torchstone.evaluation.evaluate import Evaluation
 from torchstone.evaluation.restore import load_weights
 from torchstone.finding import Finding
 from torchstone.flow import request
-from torchstone.flow.continuity import as_before, check_epochs, is_complete, keep_epochs, last_checkpoint
+from torchstone.flow.continuity import (
+    as_before,
+    check_epochs,
+    is_complete,
+    is_trained,
+    keep_epochs,
+    last_checkpoint,
+)
 from torchstone.flow.execution import Execution
 from torchstone.flow.given import check_labels, check_objects, check_validation
 from torchstone.flow.lifetime import begin, resumable
@@ -30,6 +37,7 @@ from torchstone.flow.tasks import Meaning, epoch_metrics, meaning_of, measure_mo
 from torchstone.run import Run
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
+from torchstone.runs.manifest import update_status
 from torchstone.training.callbacks import Callback
 from torchstone.training.device import choose_device
 from torchstone.training.monitor import choose_monitor
@@ -166,6 +174,8 @@ def resume(
     arguments = FitArguments(
         **{"val": None, "loss": None, **stored, **objects, "net": net, "callbacks": callbacks, "quiet": quiet}
     )
+    if is_trained(directory, epochs):
+        return _complete(directory, arguments)
     if epochs is not None:
         arguments.epochs = epochs
     saved = last_checkpoint(directory)
@@ -175,6 +185,19 @@ def resume(
         directory.read_json(directory.manifest_path), choose_device(arguments.device or "auto")[0]
     ):
         return fit(arguments, directory, saved)
+
+
+def _complete(directory: RunDirectory, arguments: FitArguments) -> Run:
+    """Measures and reports a run whose training is done, with the weights that it ended with."""
+    device, _ = choose_device(arguments.device or "auto")
+    run = load(directory, net=arguments.net, device=str(device))
+    _, val = request.batches(arguments)
+    run.context = FitContext(meaning_of(arguments.loss), val)
+    with resumable(directory):
+        update_status(directory, "running", error=None)
+        _keep_result(run, val, device)
+        update_status(directory, "finished")
+    return run
 
 
 def load(directory: RunDirectory, *, net: nn.Module | None, device: str = "cpu") -> Run:

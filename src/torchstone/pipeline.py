@@ -71,11 +71,11 @@ def resume(
     """The last checkpoint to report; see `torchstone.resume`."""
     if is_complete(directory, epochs):
         return load(directory, data=data)
+    if is_trained(directory, epochs):
+        return complete(directory, data=data)
     config = from_toml(directory.config_path)
     if epochs is not None:
         config.training.epochs = epochs
-    if is_trained(directory, config.training.epochs):
-        return complete(directory, data=data)
     saved = last_checkpoint(directory)
     check_epochs(saved, epochs)
     prepared = prepare(own_samples(data, config, directory), config, directory)

@@ -207,7 +207,7 @@ def test_a_stopped_run_without_a_whole_checkpoint(
     path = tmp_path / "run"
     shutil.copytree(whole_run, path)
     manifest = json.loads((path / "manifest.json").read_text())
-    (path / "manifest.json").write_text(json.dumps({**manifest, "status": "stopped"}))
+    (path / "manifest.json").write_text(json.dumps({**manifest, "status": "stopped", "result": None}))
     for weights in path.glob("checkpoints/*/model.safetensors"):
         weights.write_bytes(weights.read_bytes()[:50])
     assert run(["resume", str(path)]) == 1

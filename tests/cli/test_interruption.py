@@ -187,7 +187,83 @@ def test_an_interruption_outside_training_is_said(
 
     monkeypatch.setattr("torchstone.api.evaluate", interrupt)
     assert run(["evaluate", "runs/churn"]) == 130
-    assert capsys.readouterr().err == "Interrupted.\n"
+    said = "Stopped by SIGINT. Nothing is half written: give the same command again.\n"
+    assert capsys.readouterr().err == said
+
+
+SLOW_MODEL = """
+import os, sys, time
+from torch import nn
+
+if os.environ.get("WAIT"):
+    print("waiting", file=sys.stderr, flush=True)
+    time.sleep(120)
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 3)
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_sigterm_outside_training_is_said_and_loses_nothing(command: str, tmp_path: Path) -> None:
+    """A signal to a real process that has just read its data and builds the model."""
+    model, path = tmp_path / "mine.py", tmp_path / "run"
+    model.write_text(SLOW_MODEL)
+    arguments = ["train", "iris", "--model", f"{model}:Net", "--epochs", "1", "--quiet", "--out", str(path)]
+    if command == "evaluate":
+        assert run(arguments) == 0
+        arguments = ["evaluate", str(path)]
+    before = {item: item.read_bytes() for item in path.rglob("*") if item.is_file()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "torchstone", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "WAIT": "1"},
+    )
+    assert process.stderr is not None
+    try:
+        assert process.stderr.readline() == "waiting\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 143
+    assert err == "Stopped by SIGTERM. Nothing is half written: give the same command again.\n"
+    assert out == ""
+    assert {item: item.read_bytes() for item in path.rglob("*") if item.is_file()} == before
+    assert run(arguments) == 0
+
+
+def test_a_run_that_was_killed_before_it_began_is_in_nobodys_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Killed for good between the first file of the request and the last, the manifest."""
+    path = tmp_path / "run"
+    arguments = ["train", "iris", "--model", "linear", "--epochs", "1", "--quiet", "--out", str(path)]
+    program = (
+        "import os, signal, torchstone.flow.record as record\n"
+        "record.build_manifest = lambda **_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"from torchstone.cli import run\nrun({arguments!r})"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (path / "config.toml").exists()
+    assert not (path / "manifest.json").exists()
+    assert run(["resume", str(path)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "killed before the training began" in said
+    assert "Nothing was computed" in said
+    (path / "notes.txt").write_text("the user's own")
+    assert run(arguments) == 2
+    assert (path / "notes.txt").read_text() == "the user's own"
+    (path / "notes.txt").unlink()
+    assert run(arguments) == 0
+    assert "was killed here before its training began" in caplog.text
+    assert json.loads((path / "manifest.json").read_text())["status"] == "finished"
+    assert not list(path.glob(".*"))
 
 
 def test_sigterm_ends_a_real_process_with_75(tmp_path: Path) -> None:

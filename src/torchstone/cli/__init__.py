@@ -68,29 +68,36 @@ def run(arguments: list[str]) -> int:
 
     Returns:
         The exit status: 0 good, 1 the run failed or something was found, 2 usage or input, 75 stopped and
-        resumable, 130 interrupted.
+        resumable, 130 stopped by Ctrl-C and 143 by SIGTERM with nothing to resume.
     """
     from torchstone.errors import TorchstoneError
+    from torchstone.interruption import signal_of, termination_raises
 
     try:
-        if arguments[:1] == ["check"]:
-            from torchstone.cli import checking
-
-            if (status := checking.quick(arguments[1:])) is not None:
-                return status
-        return _run_framework(arguments)
+        with termination_raises():
+            return _run(arguments)
     except TorchstoneError as error:
         from torchstone.cli.console import print_error
 
         print_error(error)
         return error.status
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted.\n")
-        return 130
+    except KeyboardInterrupt as interruption:
+        number = signal_of(interruption)
+        sys.stderr.write(f"Stopped by {number.name}. Nothing is half written: give the same command again.\n")
+        return 128 + number
     except BrokenPipeError:
         # The reader (head, less) went away; keep the interpreter from complaining while it flushes.
         sys.stdout = None
         return 0
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["check"]:
+        from torchstone.cli import checking
+
+        if (status := checking.quick(arguments[1:])) is not None:
+            return status
+    return _run_framework(arguments)
 
 
 def _run_framework(arguments: list[str]) -> int:

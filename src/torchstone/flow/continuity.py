@@ -16,7 +16,6 @@ from torchstone.runs import checkpoint
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import machine, versions
-from torchstone.runs.metrics_log import MetricsLog
 from torchstone.runs.process import is_gone, is_own_process
 from torchstone.runs.tensors import read_tensors, write_tensors
 
@@ -96,26 +95,23 @@ def is_complete(directory: RunDirectory, epochs: int | None) -> bool:
 
 
 def is_trained(directory: RunDirectory, epochs: int | None) -> bool:
-    """Whether a run that is not finished has its final weights, but no room was left for its last checkpoint.
+    """Whether a run has its final weights, and has only to be measured and reported: said, if so.
+
+    Such a run was ended while it was measured, or there was no room for its last checkpoint.
 
     Args:
-        directory: the run.
-        epochs: its last epoch; None where it has none yet.
+        directory: a run that is not finished.
+        epochs: a new last epoch; None for the run's own.
     """
-    weights, log = directory.weights_path, directory.metrics_path
-    done = directory.read_object(directory.manifest_path).get("epochs")
-    if not done or done != epochs or not weights.is_file():
-        return False
-    steps = checkpoint.list_steps(directory)
-    logged = [record for record in MetricsLog(log).read() if record.get("event") == "epoch"]
-    if len(logged) != done or logged[-1]["step"] in steps:
-        return False
-    if weights.stat().st_mtime < log.stat().st_mtime:  # of an earlier end, with fewer epochs
+    manifest = directory.read_object(directory.manifest_path)
+    done = manifest.get("epochs")
+    if not manifest.get("result") or epochs not in (None, done):
         return False
     try:
-        read_tensors(weights)
-    except RunError:
+        read_tensors(directory.weights_path)
+    except RunError:  # the checkpoint holds them too
         return False
+    _LOG.warning("%s is trained, %d epochs: it is measured and reported.", directory.path, done)
     return True
 
 

@@ -73,8 +73,10 @@ class Execution:
                 self.state.load(saved)
                 if log is not None:
                     log.truncate(saved.step)
-                self._note("running")
                 self._renew_time()
+            elif log is not None and log.path.exists():  # of a run that was ended before its first checkpoint
+                log.truncate(0)
+            self._note("running", result=None)
             history = loop.train(
                 self.state,
                 self.train,
@@ -88,10 +90,9 @@ class Execution:
                 log=log,
             )
         except BaseException as error:
-            if isinstance(error, LastCheckpointError):
-                self._keep_weights_after(error)
+            is_trained = isinstance(error, LastCheckpointError) and self._keep_weights_after(error)
             try:
-                self._note(_status(error), error=_words(error))
+                self._note(_status(error), error=_words(error), **(self._outcome() if is_trained else {}))
             except RunError as unwritable:  # a full disk must not hide why the training ended
                 _LOG.warning("%s", unwritable.message)
             raise
@@ -100,7 +101,7 @@ class Execution:
                 log.close()
         if self.directory is not None:
             write_tensors(self.directory.weights_path, self.state.module.state_dict())
-        self._note("running", result=self.best(), kept=self.kept, error=None)
+        self._note("running", error=None, **self._outcome())
         return history
 
     def finish(self) -> None:
@@ -124,18 +125,23 @@ class Execution:
         if limit is not None and self.state.seconds >= limit:
             self.settings = replace(self.settings, max_time=self.state.seconds + limit)
 
-    def _keep_weights_after(self, error: LastCheckpointError) -> None:
-        """Writes the final weights where the larger checkpoint found no room, and says so in the error."""
+    def _outcome(self) -> dict[str, Any]:
+        """What the manifest says of the final weights, once they are on the disk."""
+        return {"result": self.best(), "kept": self.kept}
+
+    def _keep_weights_after(self, error: LastCheckpointError) -> bool:
+        """Writes the final weights where the larger checkpoint found no room; says it in the error if so."""
         if self.directory is None:
-            return
+            return False
         try:
             write_tensors(self.directory.weights_path, self.state.module.state_dict())
         except RunError:  # no room for these either; the error's own hint says what there is left to do
-            return
+            return False
         error.hint = (
             f"The trained weights are in {self.directory.weights_path}. Make room, and let the run be "
-            f"measured with: torchstone resume {self.directory.path}"
+            f"measured with: {self.directory.resuming()}"
         )
+        return True
 
     def _all_callbacks(self) -> list[Callback]:
         built_in: list[Callback] = [] if self.quiet else [Progress()]

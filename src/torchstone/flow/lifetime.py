@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from torchstone.errors import Interrupted, RunError, RunPathError, TorchstoneError
+from torchstone.interruption import signal_of, termination_raises
 from torchstone.runs import manifest
 from torchstone.runs.directory import RunDirectory
 from torchstone.runs.process import is_own_process
@@ -36,7 +33,8 @@ def begin(
     """
     directory = RunDirectory.create(path, name_hint, force)
     try:
-        keep(directory)
+        with directory.beginning():
+            keep(directory)
     except BaseException as error:
         directory.discard()
         if isinstance(error, RunError):
@@ -59,45 +57,18 @@ def resumable(directory: RunDirectory | None) -> Iterator[None]:
         yield
         return
     try:
-        with _termination_raises():
+        with termination_raises():
             yield
     except BaseException as error:
         _note_end(directory, error)
         if isinstance(error, KeyboardInterrupt):
-            name = "SIGTERM" if isinstance(error, _Termination) else "SIGINT"
             raise Interrupted(
-                f"Stopped by {name} before the run was complete.",
-                hint=f"Go on with: torchstone resume {directory.path}",
+                f"Stopped by {signal_of(error).name} before the run was complete.",
+                hint=f"Go on with: {directory.resuming()}",
             ) from None
         if not isinstance(error, TorchstoneError):
-            error.add_note(f"What was done before is kept. Go on with: torchstone resume {directory.path}")
+            error.add_note(f"What was done before is kept. Go on with: {directory.resuming()}")
         raise
-
-
-class _Termination(KeyboardInterrupt):
-    """SIGTERM came."""
-
-
-@contextmanager
-def _termination_raises() -> Iterator[None]:
-    """Inside, SIGTERM is raised as an exception, unless the program has a handler of its own."""
-    is_default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if threading.current_thread() is not threading.main_thread() or not is_default:
-        yield
-        return
-    process = os.getpid()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if os.getpid() == process:
-            raise _Termination
-        signal.signal(number, signal.SIG_DFL)  # a forked worker ends as it would have without us
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _note_end(directory: RunDirectory, error: BaseException) -> None:

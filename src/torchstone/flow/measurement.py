@@ -19,7 +19,7 @@ from torchstone.evaluation.importance import permutation_importance
 from torchstone.evaluation.predict import predict_file
 from torchstone.evaluation.restore import Restored, restore
 from torchstone.finding import Finding
-from torchstone.flow import monitoring, planning
+from torchstone.flow.lifetime import resumable
 from torchstone.flow.preparation import Prepared, own_samples, prepare
 from torchstone.flow.presentation import write_run_report
 from torchstone.flow.record import keep_evaluation
@@ -28,9 +28,6 @@ from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import update_status
 from torchstone.runs.metrics_log import MetricsLog
 from torchstone.training.device import choose_device
-from torchstone.training.early_stopping import Best
-from torchstone.training.monitor import choose_monitor, monitored
-from torchstone.training.objective import Objective
 
 
 def load(
@@ -123,28 +120,14 @@ def complete(directory: RunDirectory, *, data: Any = None) -> Run:
     """Measures and reports a run whose training is done, with the weights that it ended with."""
     run = load(directory, data=data)
     prepared = own_data(run)
-    has_validation = len(prepared.split.val) > 0
-    run.best = _kept_epoch(run, prepared, has_validation)
-    _restored(run).manifest = update_status(directory, "running", result=run.best, error=None)
-    if has_validation:
-        evaluate(run, "val")
-    else:
-        write_run_report(run, prepared.samples)
-    update_status(directory, "finished")
+    with resumable(directory):
+        _restored(run).manifest = update_status(directory, "running", error=None)
+        if len(prepared.split.val):
+            evaluate(run, "val")
+        else:
+            write_run_report(run, prepared.samples)
+        update_status(directory, "finished")
     return run
-
-
-def _kept_epoch(run: Run, prepared: Prepared, has_validation: bool) -> dict[str, Any]:
-    """The record of the epoch whose weights were kept, chosen as the loop chose it."""
-    settings = planning.settings(prepared.config, has_validation=has_validation)
-    directions = monitoring.directions(prepared.task)
-    monitor, higher = choose_monitor(settings, directions, has_validation, Objective(nn.Identity()))
-    best, kept = Best(), run.records[-1]
-    for record in run.records if settings.keep == "best" else []:
-        value = monitored(record, monitor, settings)
-        if value is not None and best.update(value, higher_is_better=higher, min_delta=settings.min_delta):
-            kept = record
-    return dict(kept)
 
 
 def own_data(run: Run) -> Prepared:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +28,17 @@ _FILES = (
     "report.html",
     "model.safetensors",
     "events.out.tfevents.*",
+    ".beginning-*",
 )
 _FOLDERS = ("checkpoints", "evaluations")
-_LEFTOVER = re.compile(r"\.{1,2}probe-(?P<process>\d+)(\.\d+-[0-9a-f]{8})?")
-"""The names of what `_probe` writes for a moment."""
+_ASIDE = r"(\.\d+-[0-9a-f]{8})"
+_MARK = re.compile(rf"\.{{1,2}}(?P<what>probe|beginning)-(?P<process>\d+){_ASIDE}?")
+"""The names of what `_probe` and `RunDirectory.beginning` write for a moment."""
+
+_HALF_WRITTEN = re.compile(rf"\.(config\.toml|(preprocessing|findings|manifest)\.json){_ASIDE}")
+"""The names of files of a request that were being written."""
+
+_LOG = logging.getLogger("torchstone")
 
 
 class RunDirectory:
@@ -92,8 +102,28 @@ class RunDirectory:
             folder = folder.parent
         if is_run(folder):
             return cls(folder)
+        if _never_began(folder):
+            raise RunPathError(
+                f"{folder} is not a run: its process was killed before the training began.",
+                hint="Nothing was computed. Start it again with the command that started it.",
+            )
         what = "there is no such folder" if not folder.exists() else "it has no manifest.json"
         raise RunPathError(f"{folder} is not a run: {what}.", hint=_nearest_run(folder))
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """For the time in which the request is written, the manifest last: leaves a mark if it is killed.
+
+        By the mark the next run knows that what it finds is no run and nobody's file.
+
+        Raises:
+            RunError: nothing can be written.
+        """
+        mark = self.write_text(f".beginning-{os.getpid()}", "")
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Takes back what `create` made, after a request that could not be written: a run's own files alone,
@@ -102,6 +132,18 @@ class RunDirectory:
         _remove_run(self.path)
         if self._made and self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
+
+    def resuming(self) -> str:
+        """How a person goes on with the run: the command, or for a run of `ts.fit` the call."""
+        try:
+            is_fit = self.read_object(self.manifest_path).get("kind") == "fit"
+        except RunError:
+            is_fit = False
+        return (
+            f'ts.resume("{self.path}", net=..., train=..., ...)'
+            if is_fit
+            else f"torchstone resume {self.path}"
+        )
 
     @property
     def name(self) -> str:
@@ -271,13 +313,29 @@ def _probe(folder: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Removes what a process that was killed here left, where the folder holds nothing else."""
+    """Removes what a process that was killed here left: all of it is its own until a run has begun."""
+    if _never_began(folder):
+        _LOG.warning("%s: a run was killed here before its training began; what it left is replaced.", folder)
+        _remove_run(folder)
     found = list(folder.iterdir())
-    numbers = [_LEFTOVER.fullmatch(path.name) for path in found]
-    host = socket.gethostname()
-    if all(number and is_gone({"host": host, "pid": int(number["process"])}) for number in numbers):
+    if all(_is_of_killed(path) or _HALF_WRITTEN.fullmatch(path.name) for path in found):
         for path in found:
             path.unlink(missing_ok=True)
+
+
+def _never_began(folder: Path) -> bool:
+    """Whether the folder holds what is left of a run that was killed before its manifest was written."""
+    if is_run(folder) or not folder.is_dir():
+        return False
+    return any(_is_of_killed(path, "beginning") for path in folder.iterdir())
+
+
+def _is_of_killed(path: Path, what: str | None = None) -> bool:
+    """Whether a file is a mark, of a probe or a beginning, of a process that is no more."""
+    mark = _MARK.fullmatch(path.name)
+    if mark is None or what not in (None, mark["what"]):
+        return False
+    return is_gone({"host": socket.gethostname(), "pid": int(mark["process"])})
 
 
 def _occupied(folder: Path) -> RunPathError:

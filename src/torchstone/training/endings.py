@@ -21,7 +21,7 @@ def interrupted(signal: str | None, state: TrainState, saver: Saver) -> Interrup
         hint = f"No checkpoint could be written: {saver.failure.message if saver.failure else 'none was due'}"
     else:
         lost = "" if saver.saved_step == state.step else f" It goes on from step {saver.saved_step}."
-        hint = f"Go on with: torchstone resume {saver.directory.path}{lost}"
+        hint = f"Go on with: {saver.directory.resuming()}{lost}"
     return Interrupted(message, hint=hint, history=state.history)
 
 

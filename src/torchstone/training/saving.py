@@ -71,5 +71,8 @@ class Saver:
         if self.directory is not None and not self.save(state) and self.failure is not None:
             raise LastCheckpointError(
                 f"Training is done, but its last checkpoint could not be written: {self.failure.message}",
-                hint="The trained module and the history are in memory; make room and save them.",
+                hint=f"Make room, and go on from {self._last_place()} with: {self.directory.resuming()}",
             ) from self.failure
+
+    def _last_place(self) -> str:
+        return "the beginning" if self.saved_step is None else f"step {self.saved_step}"
