@@ -1,0 +1,1 @@
+"""Mistakes with numbers that overflow, underflow or are not numbers (TS6xx)."""
