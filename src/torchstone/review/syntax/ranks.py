@@ -48,6 +48,8 @@ def wrapped_by(
 ) -> tuple[Frame, ast.Call] | None:
     """The call that wrapped the model an expression stands for in DistributedDataParallel, if any did."""
     for origin in origins(frame, node, callers):
+        if isinstance(origin.node, ast.Attribute) and origin.node.attr == "module":
+            return None  # the model inside of the wrapper
         for part_frame, part in _stored(origin):
             if isinstance(part, ast.Call) and part_frame.name(part.func) in WRAPPERS:
                 return part_frame, part

@@ -34,6 +34,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS901"
 NAME = "missing-distributed-sampler"
 SEVERITY: Severity = "error"
+MENTIONS = ("DistributedDataParallel",)
 
 BAD = (
     Example(

@@ -24,6 +24,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS902"
 NAME = "missing-set-epoch"
 SEVERITY: Severity = "warning"
+MENTIONS = ("DistributedSampler",)
 
 BAD = (
     Example(

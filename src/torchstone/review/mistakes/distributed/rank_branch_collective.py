@@ -1,0 +1,374 @@
+"""A collective operation that only some of the processes reach.
+
+## What it does
+Reports `barrier`, `all_reduce`, `all_gather`, `broadcast` and the like (also `wait_for_everyone` and `gather`
+of Accelerate, and `backward` through a model wrapped in `DistributedDataParallel`) under a condition such as
+`if rank == 0:` when the other ranks run no counterpart: directly, or in a function that is called there.
+
+## Why is this bad?
+A collective waits until every process of the group has called it. The ranks that get there wait for ever, or
+until the time-out kills the run; or they pair with another collective, and the numbers are wrong.
+
+## References
+- [Collective functions](https://docs.pytorch.org/docs/stable/distributed.html#collective-functions)
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.knowledge import words
+from torchstone.review.syntax.origins import origins, reaching
+from torchstone.review.syntax.ranks import wrapped_by
+from torchstone.review.syntax.scopes import FunctionNode, children
+
+CODE = "TS903"
+NAME = "rank-branch-collective"
+SEVERITY: Severity = "error"
+MENTIONS = ("rank|Rank|RANK|main",)
+INVOLVES = ("dist",)
+
+BAD = (
+    Example(
+        """
+        import torch
+        import torch.distributed as dist
+
+        dist.init_process_group("gloo")
+        rank = dist.get_rank()
+        loss = torch.tensor([float(rank)])
+        if rank == 0:
+            dist.all_reduce(loss)  # TS903
+            print(loss / dist.get_world_size())
+        """
+    ),
+    Example(
+        """
+        import torch
+        import torch.distributed as dist
+
+
+        def mean_over_ranks(value):
+            total = torch.tensor([value])
+            dist.all_reduce(total)
+            return total.item() / dist.get_world_size()
+
+
+        def report(rank, epoch, loss):
+            if rank == 0:
+                print(epoch, mean_over_ranks(loss))  # TS903
+        """
+    ),
+)
+GOOD = (
+    """
+    import os
+    import tempfile
+
+    import torch
+    import torch.distributed as dist
+
+    store = "file://" + os.path.join(tempfile.mkdtemp(), "store")
+    dist.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    rank = dist.get_rank()
+    loss = torch.tensor([float(rank)])
+    dist.all_reduce(loss)
+    if rank == 0:
+        print(loss / dist.get_world_size())
+    dist.destroy_process_group()
+    """,
+)
+
+_GROUP_POSITION = {
+    "barrier": 0,
+    "monitored_barrier": 0,
+    "all_reduce": 2,
+    "all_gather": 2,
+    "all_gather_object": 2,
+    "all_gather_into_tensor": 2,
+    "reduce_scatter": 3,
+    "reduce_scatter_tensor": 3,
+    "all_to_all": 2,
+    "all_to_all_single": 4,
+    "broadcast": 2,
+    "broadcast_object_list": 2,
+    "reduce": 3,
+    "gather": 3,
+    "gather_object": 3,
+    "scatter": 3,
+    "scatter_object_list": 3,
+}
+"""The collectives and the position of their `group`."""
+_LIBRARIES = ("torch.distributed.", "torch.distributed.distributed_c10d.")
+_ACCELERATE = words("wait_for_everyone gather gather_for_metrics reduce")
+_RANKS = words(
+    "rank local_rank global_rank world_rank process_rank ddp_rank ddp_local_rank get_rank get_local_rank "
+    "get_global_rank RANK LOCAL_RANK process_index local_process_index"
+)
+_MAIN = words(
+    "is_main_process is_local_main_process is_main is_master is_master_process is_rank_zero is_rank_0 "
+    "is_rank0 is_global_zero main_process master_process is_primary is_local_master"
+)
+_HARMLESS_TEST = re.compile(r"initialized|available|world_size|distributed|ddp", re.IGNORECASE)
+_DEPTH = 3
+
+
+@dataclass(frozen=True, eq=False)
+class _Site:
+    """A collective that some ranks reach: the call in this file, the operation, and the condition."""
+
+    call: ast.Call
+    collective: ast.Call
+    home: File
+    test: ast.expr
+    side: str
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at what stands under each condition on the rank."""
+    text = file.source.text
+    if "rank" not in text.lower() and "main" not in text:
+        return
+    sites = [
+        site for node in file.index.nodes[ast.If] if isinstance(node, ast.If) for site in _sites(file, node)
+    ]
+    if len({_ranks_of(site) for site in sites}) > 1:
+        return  # `if rank != 0: barrier()` ... `if rank == 0: barrier()`: they meet
+    seen: set[ast.AST] = set()
+    for site in sites:
+        if site.call not in seen:
+            seen.add(site.call)
+            yield _finding(file, site)
+
+
+def _sites(file: File, node: ast.If) -> Iterator[_Site]:
+    if not _is_partial(file, node.test):
+        return
+    branches = {"then": node.body, "else": node.orelse}
+    if _leaves(node.body):
+        branches["else"] = [*node.orelse, *_rest(file, node)]
+    for side, other in (("then", "else"), ("else", "then")):
+        if side == "else" and isinstance(node.test, ast.BoolOp):
+            continue
+        found = list(_collectives(file, branches[side]))
+        if not found or _runs_unknown(file, branches[other]):
+            continue
+        for call, home, collective in found:
+            if not _is_expected(file, call):
+                yield _Site(call, collective, home, node.test, side)
+
+
+def _ranks_of(site: _Site) -> bool:
+    """Whether it is the first rank that gets there, and not the others."""
+    text = ast.unparse(site.test)
+    negated = "!=" in text or "not " in text
+    return negated == (site.side == "else")
+
+
+def _is_expected(file: File, node: ast.AST) -> bool:
+    """Whether a context around it waits for the error, or lets ranks leave early."""
+    contexts = [a for a in file.index.ancestors(node) if isinstance(a, ast.With | ast.AsyncWith)]
+    texts = " ".join(ast.unparse(item.context_expr) for each in contexts for item in each.items)
+    return any(word in texts.lower() for word in ("raises", "join", "no_sync"))
+
+
+def _is_partial(file: File, test: ast.expr) -> bool:
+    """Whether a condition surely holds on some ranks and not on others (in a group of several)."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_is_partial(file, value) for value in test.values)
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return _is_rank(file, test.operand) or _is_main(test.operand)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        left, right = test.left, test.comparators[0]
+        if isinstance(test.ops[0], ast.Eq | ast.NotEq):
+            return (_is_zero(right) and _is_rank(file, left)) or (_is_zero(left) and _is_rank(file, right))
+        if isinstance(test.ops[0], ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List):
+            return any(_is_zero(part) for part in right.elts) and _is_rank(file, left)
+        return False
+    return _is_main(test)
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0 and node.value is not False
+
+
+def _is_rank(file: File, node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        if _last(node.func) == "int" and node.args:
+            return _is_rank(file, node.args[0])
+        if _last(node.func) in ("get", "getenv") and node.args:
+            return _is_rank(file, node.args[0])
+        return _last(node.func) in _RANKS
+    if isinstance(node, ast.Subscript):
+        return _is_rank(file, node.slice)
+    if isinstance(node, ast.Constant):
+        return node.value in ("RANK", "LOCAL_RANK")
+    if isinstance(node, ast.Name) and any(b.kind == "for" for b in reaching(file.frame_of(node), node)):
+        return False
+    return _last(node) in _RANKS
+
+
+def _is_main(node: ast.expr) -> bool:
+    return _last(node.func if isinstance(node, ast.Call) else node) in _MAIN
+
+
+def _last(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
+
+
+def _rest(file: File, node: ast.stmt) -> list[ast.stmt]:
+    """The statements after one in the same body."""
+    body = getattr(file.index.parents[node], "body", ())
+    return body[body.index(node) + 1 :] if isinstance(body, list) and node in body else []
+
+
+def _calls(body: list[ast.stmt]) -> Iterator[ast.Call]:
+    """The calls of statements, without those of functions that are only defined there."""
+    stack: list[ast.AST] = list(reversed(body))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, FunctionNode | ast.ClassDef):
+            continue
+        if isinstance(node, ast.Call):
+            yield node
+        stack.extend(reversed(children(node)))
+
+
+def _collectives(file: File, body: list[ast.stmt]) -> Iterator[tuple[ast.Call, File, ast.Call]]:
+    """The calls of a body that are collectives or run one, each with it and its file."""
+    for call in _calls(body):
+        frame = file.frame_of(call)
+        if _is_collective(frame, call) or _is_wrapped_backward(frame, call):
+            yield call, file, call
+        else:
+            found = _inside(frame, call, _DEPTH)
+            if found is not None:
+                yield call, *found
+
+
+def _is_collective(frame: Frame, call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Name | ast.Attribute):
+        return False
+    name = frame.name(call.func)
+    if name is not None and name.startswith(_LIBRARIES):
+        position = _GROUP_POSITION.get(name.rsplit(".", 1)[-1])
+        whole = all(keyword.arg not in ("group", None) for keyword in call.keywords)
+        return position is not None and whole and len(call.args) <= position
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _ACCELERATE:
+        base = frame.value(call.func.value)
+        return base is not None and base.name == "accelerate.Accelerator"
+    return False
+
+
+def _is_wrapped_backward(frame: Frame, call: ast.Call) -> bool:
+    """Whether gradients of a wrapped model are computed: its processes meet in every backward."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "backward":
+        return False
+    if "DistributedDataParallel" not in frame.file.source.text:
+        return False
+    return any(
+        isinstance(origin.node, ast.Call)
+        and isinstance(origin.node.func, ast.Name | ast.Attribute)
+        and wrapped_by(origin.frame, origin.node.func, origin.callers) is not None
+        for origin in origins(frame, call.func.value)
+    )
+
+
+def _inside(frame: Frame, call: ast.Call, depth: int) -> tuple[File, ast.Call] | None:
+    """The collective that a call of the project's own function surely runs."""
+    callee = frame.callee(call) if depth else None
+    if callee is None or callee.scope.is_generator:
+        return None
+    for inner in _calls(callee.scope.body):
+        if not _surely_runs(callee, inner):
+            continue
+        if _is_collective(callee, inner):
+            return callee.file, inner
+        found = _inside(callee, inner, depth - 1)
+        if found is not None:
+            return found
+    return None
+
+
+def _surely_runs(frame: Frame, node: ast.AST) -> bool:
+    """Whether a node of a function runs whenever the function does, in a program of several processes."""
+    for above in frame.file.index.ancestors(node):
+        if above is frame.scope.node:
+            break
+        if isinstance(above, ast.If | ast.IfExp | ast.BoolOp) and not _is_harmless(above):
+            return False
+    line = getattr(node, "lineno", 0)
+    for statement in frame.scope.body:
+        if statement.lineno >= line:
+            return True
+        may_leave = any(isinstance(part, ast.Return | ast.Raise) for part in ast.walk(statement))
+        if isinstance(statement, ast.If) and may_leave and not _is_harmless(statement):
+            return False
+    return True
+
+
+def _is_harmless(node: ast.AST) -> bool:
+    """Whether a condition only asks whether there are several processes."""
+    test = getattr(node, "test", None)
+    if not isinstance(test, ast.expr):
+        return False
+    return _HARMLESS_TEST.search(ast.unparse(test)) is not None
+
+
+def _runs_unknown(file: File, body: list[ast.stmt]) -> bool:
+    """Whether the other ranks run a collective, or anything that may hold one."""
+    for call in _calls(body):
+        frame = file.frame_of(call)
+        if _is_collective(frame, call):
+            return True
+        if file.callable_name(frame, call) is None and not _is_simple_method(frame, call):
+            return True
+    return False
+
+
+def _is_simple_method(frame: Frame, call: ast.Call) -> bool:
+    """`logger.info(...)`, `results.append(...)`, `x.item()`."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    base = frame.value(call.func.value)
+    known = base is not None and base.kind in ("tensor", "optimizer", "scheduler", "constant")
+    return known or call.func.attr in words("info debug warning append extend update item join format close")
+
+
+def _finding(file: File, site: _Site) -> Finding:
+    condition = ast.unparse(site.test)
+    who = f"where `{condition}`" if site.side == "then" else f"where not `{condition}`"
+    operation = ast.unparse(site.collective.func)
+    if site.collective is site.call:
+        message = f"only the ranks {who} reach `{operation}(...)`, which waits for all ranks"
+    else:
+        called = ast.unparse(site.call.func)
+        message = (
+            f"only the ranks {who} call `{called}(...)`, which waits for all ranks at `{operation}(...)`"
+        )
+    related = [file.related(site.test, "the others go another way here")]
+    if site.collective is not site.call:
+        related.append(site.home.related(site.collective, "all ranks have to meet here"))
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        site.call,
+        message,
+        why="a collective ends when every process has called it: these wait for ever, or meet a wrong one",
+        fix=Fix("Call it on all ranks, and keep under the condition only what one rank should do."),
+        related=tuple(related),
+    )
