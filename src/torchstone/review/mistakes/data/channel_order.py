@@ -1,0 +1,169 @@
+"""Pictures with the channels last are reshaped to channels first, which does not move them.
+
+## What it does
+Follows arrays of OpenCV, Pillow, matplotlib and numpy whose last dimension is that of the channels, and
+reports a `view` or `reshape` to a shape with the channels before height and width; and a `reshape` of any
+array to its own sizes in another order.
+
+## Why is this bad?
+`view` and `reshape` keep the order of the values in memory and only cut it anew. What should be the red
+channel holds pieces of rows in all three colours: the pictures are scrambled, the shapes are right, and the
+model learns badly. `permute(0, 3, 1, 2)` moves the channels.
+
+## References
+- [torch.permute](https://docs.pytorch.org/docs/stable/generated/torch.permute.html)
+- [Tensor.view](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.arrays import whole
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.origins import reaching
+from torchstone.review.syntax.pictures import ChannelsLast, channels_last
+
+CODE = "TS413"
+NAME = "channel-order"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import cv2
+        import torch
+
+        image = cv2.resize(cv2.imread("cat.png"), (64, 64))
+        x = torch.from_numpy(image).float() / 255
+        x = x.view(1, 3, 64, 64)  # TS413
+        """
+    ),
+    Example(
+        """
+        import torch
+
+        def channels_first(x):
+            n, h, w, c = x.shape
+            return x.reshape(n, c, h, w)  # TS413
+        """
+    ),
+)
+GOOD = (
+    """
+    import numpy as np
+    import torch
+
+    images = np.zeros((8, 32, 32, 3))
+    x = torch.from_numpy(images).permute(0, 3, 1, 2)
+    flat = x.reshape(8, -1)
+    """,
+)
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each change of shape to channels first."""
+    for name in ("view", "reshape"):
+        for call in file.index.calls_by_name.get(name, ()):
+            frame = file.frame_of(call)
+            parts = _parts(frame, call)
+            if parts is None:
+                continue
+            array, sizes = parts
+            if len(sizes) not in (3, 4) or any(isinstance(size, ast.Starred) for size in sizes):
+                continue
+            picture = channels_last(frame, array)
+            if picture is not None and _moves(frame, picture, array, sizes):
+                yield _finding(file, call, array, sizes, picture)
+            elif len(sizes) == 4 and _reorders(frame, array, sizes):
+                yield _finding(file, call, array, sizes, None)
+
+
+def _parts(frame: Frame, call: ast.Call) -> tuple[ast.expr, list[ast.expr]] | None:
+    """What is reshaped, and the sizes."""
+    library = (frame.name(call.func) or "").split(".")[0] in ("torch", "numpy")
+    sizes = list(call.args)
+    if library and len(sizes) == 2:
+        array, sizes = sizes[0], sizes[1:]
+    elif not library and isinstance(call.func, ast.Attribute):
+        array = call.func.value
+    else:
+        return None
+    if len(sizes) == 1 and isinstance(sizes[0], ast.Tuple | ast.List):
+        sizes = sizes[0].elts
+    return array, sizes
+
+
+def _moves(frame: Frame, picture: ChannelsLast, array: ast.expr, sizes: list[ast.expr]) -> bool:
+    """Whether the sizes put the channels before height and width."""
+    if picture.rank is not None and picture.rank > len(sizes):
+        return False
+    channels, last = whole(frame, sizes[-3]), whole(frame, sizes[-1])
+    if channels is not None:
+        return channels in picture.channels and last not in picture.channels
+    rank = picture.rank or len(sizes)
+    return _position(frame, array, sizes[-3]) in (rank - 1, -1)
+
+
+def _reorders(frame: Frame, array: ast.expr, sizes: list[ast.expr]) -> bool:
+    """Whether the sizes are the array's own with the last one moved before the two in the middle."""
+    places = [_position(frame, array, size) for size in sizes]
+    return [place % 4 if place is not None else None for place in places] == [0, 3, 1, 2]
+
+
+def _position(frame: Frame, array: ast.expr, size: ast.expr) -> int | None:
+    """Which of the array's own sizes a size is: `x.shape[3]`, `x.size(3)`, `c` of `n, h, w, c = x.shape`."""
+    if isinstance(size, ast.Subscript) and _is_shape(frame, size.value, array):
+        return whole(frame, size.slice)
+    if isinstance(size, ast.Call) and isinstance(size.func, ast.Attribute) and size.func.attr == "size":
+        same = len(size.args) == 1 and _is_same(frame, size.func.value, array)
+        return whole(frame, size.args[0]) if same else None
+    if isinstance(size, ast.Name):
+        bindings = reaching(frame, size)
+        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].value is None:
+            return None
+        if bindings[0].scope is not frame.scope or len(bindings[0].path) != 1:
+            return None
+        return bindings[0].path[0] if _is_shape(frame, bindings[0].value, array) else None
+    return None
+
+
+def _is_shape(frame: Frame, node: ast.expr, array: ast.expr) -> bool:
+    if isinstance(node, ast.Attribute) and node.attr == "shape":
+        return _is_same(frame, node.value, array)
+    size = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size"
+    if size and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
+        return _is_same(frame, node.func.value, array)
+    return False
+
+
+def _is_same(frame: Frame, node: ast.expr, array: ast.expr) -> bool:
+    """Whether two names stand for the same array."""
+    if not isinstance(node, ast.Name) or not isinstance(array, ast.Name) or node.id != array.id:
+        return False
+    first, second = reaching(frame, node), reaching(frame, array)
+    return len(first) == 1 and first == second
+
+
+def _finding(
+    file: File, call: ast.Call, array: ast.expr, sizes: list[ast.expr], picture: ChannelsLast | None
+) -> Finding:
+    order = "(0, 3, 1, 2)" if picture is None or picture.rank in (None, 4) else "(2, 0, 1)"
+    told = ast.unparse(array)
+    told = f"`{told}`" if len(told) < 40 else "the pictures"
+    made = [picture.frame.file.related(picture.node, "made here, with the channels last")] if picture else []
+    verb = ast.unparse(call.func).rsplit(".", 1)[-1]
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        call,
+        f"the channels of {told} are last, and `{verb}` does not move them, it cuts the rows into pieces",
+        why="the shapes are right and every picture is scrambled",
+        fix=Fix(f"Use `permute{order}` of a tensor, or `transpose{order}` of an array."),
+        related=tuple(made),
+    )
