@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from torchstone.review import index
 from torchstone.review.catalogue import load_catalogue
 from torchstone.review.mistake import FAMILIES, SECTIONS, Mistake
 from torchstone.review.source import check_text
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.parse import parse
+from torchstone.review.syntax.project import Project
 
 CATALOGUE = load_catalogue()
 CASES = Path(__file__).parent / "cases"
@@ -124,3 +128,36 @@ def case_files() -> list[Path]:
 def test_cases_are_reported_line_by_line(path: Path) -> None:
     text = path.read_text()
     assert reported(text, str(path)) == marked(text)
+
+
+def programs() -> list[tuple[str, str]]:
+    """All programs with marked lines that this suite has: path and text."""
+    examples = [(f"{ids(mistake)}.py", bad.code) for mistake in CATALOGUE for bad in mistake.bad]
+    corpus = [path for path in (CASES.parent / "corpus").rglob("*.py") if MARK.search(path.read_text())]
+    return [*examples, *((str(path), path.read_text()) for path in [*case_files(), *corpus])]
+
+
+def test_words_that_a_rule_asks_for_are_in_all_its_programs() -> None:
+    """A rule is not imported for a file without them, so each file that it finds fault with has them."""
+    entries = {entry.code: entry for entry in index.entries()}
+    for path, text in programs():
+        file = File(parse(text, path).sources[0], Project())
+        for code in set().union(*marked(text).values(), set()):
+            for words in (*entries[code].mentions, *(entries[code].involves if file.stands_alone() else ())):
+                assert any(word in text for word in words.split("|")), (code, path, words)
+
+
+def test_short_files_cost_the_import_of_few_rules(tmp_path: Path) -> None:
+    """In a process of its own: this one has imported them all."""
+    (tmp_path / "train.py").write_text(next(m for m in CATALOGUE if m.code == "TS101").bad[0].code)
+    program = (
+        "import sys; from torchstone.review.source import check_text; "
+        "print([f.code for f in check_text(open('train.py').read(), 'train.py').findings], "
+        "len([n for n in sys.modules if n.startswith('torchstone.review.mistakes.') and n.count('.') == 4]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    codes, _, number = result.stdout.rpartition(" ")
+    assert codes == "['TS101']"
+    assert int(number) <= len(CATALOGUE) / 2

@@ -1,4 +1,4 @@
-"""Codes, names and severities of all mistakes without importing their files, which a warm start spares."""
+"""What is known of all mistakes without importing their files: most files are about few of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from torchstone.finding import Severity
 from torchstone.review.selection import UNUSED_IGNORE, Entry
 
 _HEAD = re.compile(r'^(CODE|NAME|SEVERITY)(?:: \w+)? = "([\w-]+)"', re.MULTILINE)
+_WORDS = re.compile(r"^(MENTIONS|INVOLVES) = \((.*?)\)$", re.MULTILINE | re.DOTALL)
+_HEAD_LENGTH = 5_000
+"""Characters of a mistake's file within which its head ends; more would cost each start."""
+_STRING = re.compile(r'"([^"]*)"')
 _FOLDER = os.path.join(os.path.dirname(__file__), "mistakes")
 
 
@@ -21,14 +25,24 @@ def entries() -> tuple[Entry, ...]:
     for family in os.scandir(_FOLDER):
         if family.is_dir() and not family.name.startswith("_"):
             names = [name for name in os.listdir(family.path) if name.endswith(".py") and name[0] != "_"]
-            found += [_entry(os.path.join(family.path, name)) for name in names]
+            package = f"{__package__}.mistakes.{family.name}"
+            found += [_entry(os.path.join(family.path, name), f"{package}.{name[:-3]}") for name in names]
     return tuple(sorted(found, key=lambda entry: entry.code))
 
 
-def _entry(path: str) -> Entry:
+def _entry(path: str, module: str) -> Entry:
     with open(path, encoding="utf-8") as file:
-        head = dict(_HEAD.findall(file.read()))
-    return Entry(head["CODE"], head["NAME"], cast(Severity, head["SEVERITY"]))
+        text = file.read(_HEAD_LENGTH)
+    head = dict(_HEAD.findall(text))
+    words = {name: tuple(_STRING.findall(listed)) for name, listed in _WORDS.findall(text)}
+    return Entry(
+        head["CODE"],
+        head["NAME"],
+        cast(Severity, head["SEVERITY"]),
+        module,
+        words.get("MENTIONS", ()),
+        words.get("INVOLVES", ()),
+    )
 
 
 @cache

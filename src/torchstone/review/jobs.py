@@ -11,7 +11,6 @@ from torchstone.review.catalogue import load_catalogue
 from torchstone.review.job import Job
 from torchstone.review.reading import UnreadableError, decode
 from torchstone.review.report import CheckError, FileResult
-from torchstone.review.selection import UNUSED_IGNORE
 from torchstone.review.source import check_text
 from torchstone.review.syntax.project import Project
 
@@ -45,10 +44,8 @@ def check_one(job: Job) -> FileResult:
 
 def check_guarded(text: str, path: str, codes: frozenset[str]) -> FileResult:
     """The result for a text; a fault of ours is told as an error of this file, and the run goes on."""
-    mistakes = [mistake for mistake in load_catalogue() if mistake.code in codes]
-    unused = UNUSED_IGNORE.code in codes
     try:
-        return check_text(text, path, mistakes=mistakes, project=_project(), unused_ignores=unused)
+        return check_text(text, path, codes=codes, project=_project())
     except Exception as error:
         message = f"could not be checked, please report this: {type(error).__name__}: {error}"
         return FileResult(errors=(CheckError(path, None, message),))

@@ -1,7 +1,13 @@
 """The type of a mistake: what a file under `mistakes/` must define, read into one object.
 
 A mistake's file holds, in this order: a docstring (a sentence, then the headings of `SECTIONS`), `CODE`,
-`NAME`, `SEVERITY`, `BAD`, `GOOD` and `check`. Its examples are its tests and its page.
+`NAME`, `SEVERITY`, perhaps `MENTIONS` and `INVOLVES`, then `BAD`, `GOOD` and `check`. Its examples are its
+tests and its page.
+
+`MENTIONS` lists what the text of a file has to contain for the rule to find anything in it, and `INVOLVES`
+what that file, or another one of its program, has to contain. Each string is one or several alternatives,
+`"randperm|permutation"`, and all strings must be met. A rule's file is imported for files that meet them
+only, which is what keeps the check of a short file short; a rule without both is always imported.
 """
 
 from __future__ import annotations

@@ -21,6 +21,12 @@ class Entry:
     code: str
     name: str
     severity: Severity
+    module: str = ""
+    """Where its rule is; empty for what is no rule of the catalogue."""
+    mentions: tuple[str, ...] = ()
+    """What a file has to mention before the rule is worth importing; see `torchstone.review.mistake`."""
+    involves: tuple[str, ...] = ()
+    """What it, or another file of the project, has to mention."""
 
 
 UNUSED_IGNORE = Entry("TS000", "unused-ignore", "warning")

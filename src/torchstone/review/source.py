@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from torchstone.finding import Finding
-from torchstone.review.catalogue import load_catalogue
-from torchstone.review.mistake import Mistake
+from torchstone.review.catalogue import checks_for
+from torchstone.review.index import entries
 from torchstone.review.report import FileResult
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.parse import SourceFile, parse
@@ -21,20 +21,18 @@ def check_text(
     text: str,
     filename: str,
     *,
-    mistakes: Iterable[Mistake] | None = None,
+    codes: Collection[str] | None = None,
     project: Project | None = None,
-    unused_ignores: bool = True,
 ) -> FileResult:
     """Looks for mistakes in a text; the file need not exist.
 
     Args:
         text: the whole file: Python, a notebook (`.ipynb`) or Markdown (`.md`), told by the file's name.
         filename: its name, used in findings and to find the project's other files.
-        mistakes: which mistakes to look for; all of the catalogue by default.
+        codes: the codes that are looked for; all of the catalogue by default, advice included.
         project: the other files; by default those that the file imports, read from disk on demand.
-        unused_ignores: whether a `# torchstone: ignore[...]` that lets nothing pass is reported.
     """
-    wanted = load_catalogue() if mistakes is None else tuple(mistakes)
+    wanted = {entry.code for entry in entries()} if codes is None else set(codes)
     parsed = parse(text, filename)
     project = project or Project()
     kept: list[Finding] = []
@@ -45,26 +43,21 @@ def check_text(
                 continue
             project.start()
             file = File(source, project)
-            found = [finding for mistake in wanted if mistake.check for finding in mistake.check(file)]
-            kept += _without_ignored(list(_unique(found)), source, wanted, unused_ignores)
+            checks = checks_for(source.text, wanted, file.stands_alone)
+            found = [finding for check in checks for finding in check(file)]
+            kept += _without_ignored(list(_unique(found)), source, wanted)
             used |= project.dependencies(file)
     return FileResult(tuple(sorted(kept, key=_order)), parsed.errors, tuple(sorted(used)))
 
 
-def _without_ignored(
-    findings: list[Finding], source: SourceFile, wanted: Iterable[Mistake], unused_ignores: bool
-) -> list[Finding]:
+def _without_ignored(findings: list[Finding], source: SourceFile, wanted: Collection[str]) -> list[Finding]:
     """The findings that no comment of the file lets pass, and the comments without use."""
     if "torchstone:" not in source.text:
         return findings
     from torchstone.review import suppression
-    from torchstone.review.index import entries
-    from torchstone.review.selection import UNUSED_IGNORE
 
-    words = {word for mistake in wanted for word in (mistake.code.lower(), mistake.name)}
     known = {word for entry in entries() for word in (entry.code.lower(), entry.name)}
-    if unused_ignores:
-        words.add(UNUSED_IGNORE.code.lower())
+    words = {word for entry in entries() if entry.code in wanted for word in (entry.code.lower(), entry.name)}
     if all(entry.code.lower() in words for entry in entries() if entry.severity != "advice"):
         words.add("")
     return suppression.apply(

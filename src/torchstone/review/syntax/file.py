@@ -53,6 +53,13 @@ class File:
         """Scopes, bindings and nodes by type."""
         return Index(self.source.tree)
 
+    def stands_alone(self) -> bool:
+        """Whether the file is all of its program: it imports no file of the project, and none imports it."""
+        if "alone" not in self.cache:
+            self.cache["alone"] = self.project.stands_alone(self)
+        result: bool = self.cache["alone"]
+        return result
+
     # Scopes and frames
 
     def reaching(self, scope: Scope) -> Reaching:
@@ -242,6 +249,32 @@ class File:
                         found.append((frame, node, frame.value(node)))
         self.cache[key] = found
         return found
+
+    @cached_property
+    def module_calls(self) -> list[tuple[Frame, ast.Call, Value]]:
+        """The calls of the project's own modules in this file."""
+        found = []
+        for node in self.index.calls():
+            frame = self.frame_of(node)
+            called = frame.value(node.func)
+            if called is not None and called.kind == "module" and called.cls is not None:
+                found.append((frame, node, called))
+        return found
+
+    def passes(self, scope: Scope) -> list[tuple[Frame, ast.Call]]:
+        """The calls of modules that run a `forward`, in this file and in those that import it."""
+        key = ("passes", scope)
+        if key not in self.cache:
+            self.cache[key] = []
+            found: list[tuple[Frame, ast.Call]] = []
+            for file in (self, *self.project.importers(self)):
+                for frame, node, called in file.module_calls:
+                    method = called.cls.method("forward") if called.cls is not None else None
+                    if method is not None and _is_same(method[1], scope, method[0].file, self):
+                        found.append((frame, node))
+            self.cache[key] = found[:_MOST_CALL_SITES]
+        result: list[tuple[Frame, ast.Call]] = self.cache[key]
+        return result
 
     # Findings
 

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchstone.review.reading import UnreadableError, read
+from torchstone.review.syntax.names import LIBRARIES
 
 if TYPE_CHECKING:
     from torchstone.review.syntax.file import File
@@ -76,6 +77,17 @@ class Project:
             os.path.isdir(os.path.join(folder, first)) or os.path.isfile(os.path.join(folder, f"{first}.py"))
             for folder in self._folders_around(file.source.path)
         )
+
+    def stands_alone(self, file: File) -> bool:
+        """Whether `file` imports no other file of the project, and none imports it."""
+        for node in (*file.index.nodes[ast.ImportFrom], *file.index.nodes[ast.Import]):
+            for module, level in _imported(node):
+                if level == 0 and module.split(".")[0] in LIBRARIES:
+                    continue
+                file.used |= self._places(file.source.path, module, level)
+                if level or self.holds(file, module):
+                    return False
+        return not self.importers(file)
 
     def importers(self, file: File) -> list[File]:
         """Files beside `file` or one folder above it that import it."""
@@ -200,14 +212,16 @@ def _module_file(folder: str, parts: list[str]) -> str | None:
 def _imports(project: Project, other: File, own: str) -> bool:
     """Whether `other` imports the file at `own`."""
     for node in (*other.index.nodes[ast.ImportFrom], *other.index.nodes[ast.Import]):
-        if isinstance(node, ast.ImportFrom):
-            before = f"{node.module}." if node.module else ""
-            names = [node.module or "", *(before + alias.name for alias in node.names)]
-            level = node.level
-        elif isinstance(node, ast.Import):
-            names, level = [alias.name for alias in node.names], 0
-        else:
-            continue
-        if any(project.locate(other.source.path, name, level) == own for name in names if name or level):
+        names = _imported(node)
+        if any(project.locate(other.source.path, name, level) == own for name, level in names):
             return True
     return False
+
+
+def _imported(node: ast.AST) -> list[tuple[str, int]]:
+    """The modules that an import may ask for, each with its level."""
+    if isinstance(node, ast.ImportFrom):
+        before = f"{node.module}." if node.module else ""
+        names = [node.module or "", *(before + alias.name for alias in node.names)]
+        return [(name, node.level) for name in names if name or node.level]
+    return [(alias.name, 0) for alias in node.names] if isinstance(node, ast.Import) else []

@@ -24,6 +24,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS802"
 NAME = "best-is-reference"
 SEVERITY: Severity = "error"
+MENTIONS = ("state_dict",)
 
 BAD = (
     Example(

@@ -24,6 +24,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS805"
 NAME = "pickled-model"
 SEVERITY: Severity = "warning"
+MENTIONS = ("save",)
 
 BAD = (
     Example(

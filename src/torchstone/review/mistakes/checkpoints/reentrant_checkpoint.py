@@ -25,6 +25,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS808"
 NAME = "reentrant-checkpoint"
 SEVERITY: Severity = "warning"
+MENTIONS = ("torch.utils", "checkpoint")
 
 BAD = (
     Example(

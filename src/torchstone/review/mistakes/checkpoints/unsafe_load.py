@@ -23,6 +23,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS801"
 NAME = "unsafe-load"
 SEVERITY: Severity = "warning"
+MENTIONS = ("weights_only",)
 
 BAD = (
     Example(

@@ -31,6 +31,7 @@ from torchstone.review.syntax.pictures import ChannelsLast, channels_last
 CODE = "TS413"
 NAME = "channel-order"
 SEVERITY: Severity = "error"
+MENTIONS = ("view|reshape",)
 
 BAD = (
     Example(

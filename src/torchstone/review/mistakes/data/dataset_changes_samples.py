@@ -30,6 +30,7 @@ from torchstone.review.syntax.values import Class
 CODE = "TS412"
 NAME = "dataset-changes-samples"
 SEVERITY: Severity = "error"
+MENTIONS = ("__getitem__",)
 
 BAD = (
     Example(

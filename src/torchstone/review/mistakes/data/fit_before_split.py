@@ -29,6 +29,8 @@ from torchstone.review.syntax.splits import Split, is_split, splits
 CODE = "TS402"
 NAME = "fit-before-split"
 SEVERITY: Severity = "error"
+MENTIONS = ("train_test_split|random_split|[:|[ :",)
+INVOLVES = ("transform|mean|min|max|median|std|var",)
 
 BAD = (
     Example(

@@ -27,6 +27,7 @@ from torchstone.review.syntax.origins import origins, reaching
 CODE = "TS408"
 NAME = "misaligned-targets"
 SEVERITY: Severity = "error"
+MENTIONS = ("randperm|permutation", "TensorDataset|train_test_split")
 
 BAD = (
     Example(

@@ -29,6 +29,9 @@ from torchstone.review.syntax.outputs import loss_calls
 CODE = "TS411"
 NAME = "target-in-features"
 SEVERITY: Severity = "error"
+MENTIONS = (
+    "TensorDataset|values|loc|to_numpy|read_csv|read_excel|read_parquet|loadtxt|genfromtxt|DataFrame",
+)
 
 BAD = (
     Example(

@@ -32,6 +32,7 @@ from torchstone.review.syntax.rows import Rows, expression_key, overlap, rows_of
 CODE = "TS403"
 NAME = "train-evaluation-overlap"
 SEVERITY: Severity = "error"
+MENTIONS = ("DataLoader",)
 
 BAD = (
     Example(

@@ -29,6 +29,7 @@ from torchstone.review.syntax.origins import reaching
 CODE = "TS415"
 NAME = "transform-order"
 SEVERITY: Severity = "error"
+MENTIONS = ("Compose",)
 
 BAD = (
     Example(

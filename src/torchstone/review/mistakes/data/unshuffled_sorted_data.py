@@ -31,6 +31,7 @@ from torchstone.review.syntax.origins import Origin, origins, resolved
 CODE = "TS401"
 NAME = "unshuffled-sorted-data"
 SEVERITY: Severity = "error"
+MENTIONS = ("DataLoader",)
 
 BAD = (
     Example(

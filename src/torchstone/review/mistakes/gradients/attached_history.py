@@ -26,6 +26,7 @@ from torchstone.review.syntax.training import from_outside, goes_back, loss_of
 CODE = "TS105"
 NAME = "attached-history"
 SEVERITY: Severity = "warning"
+MENTIONS = ("backward", "+=|append")
 
 BAD = (
     Example(

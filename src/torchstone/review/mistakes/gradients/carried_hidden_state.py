@@ -29,6 +29,8 @@ from torchstone.review.syntax.values import Value
 CODE = "TS114"
 NAME = "carried-hidden-state"
 SEVERITY: Severity = "error"
+MENTIONS = ("backward",)
+INVOLVES = ("RNN|LSTM|GRU",)
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS111"
 NAME = "clip-order"
 SEVERITY: Severity = "error"
+MENTIONS = ("clip_grad",)
 
 BAD = (
     Example(

@@ -28,6 +28,7 @@ from torchstone.review.syntax.training import loss_of
 CODE = "TS107"
 NAME = "cut-gradient"
 SEVERITY: Severity = "error"
+MENTIONS = ("backward",)
 
 BAD = (
     Example(

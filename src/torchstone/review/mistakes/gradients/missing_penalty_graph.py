@@ -27,6 +27,8 @@ from torchstone.review.syntax.scopes import Scope
 CODE = "TS118"
 NAME = "missing-penalty-graph"
 SEVERITY: Severity = "error"
+MENTIONS = ("grad",)
+INVOLVES = ("autograd",)
 
 BAD = (
     Example(

@@ -27,6 +27,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS103"
 NAME = "missing-step"
 SEVERITY: Severity = "error"
+INVOLVES = ("backward", "grad")
 
 BAD = (
     Example(

@@ -28,6 +28,7 @@ from torchstone.review.syntax.training import has, inside, made_inside, may_touc
 CODE = "TS101"
 NAME = "missing-zero-grad"
 SEVERITY: Severity = "error"
+INVOLVES = ("backward", "step")
 
 BAD = (
     Example(

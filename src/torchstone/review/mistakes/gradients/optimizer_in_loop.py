@@ -29,6 +29,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS117"
 NAME = "optimizer-in-loop"
 SEVERITY: Severity = "warning"
+INVOLVES = ("backward", "step")
 
 BAD = (
     Example(

@@ -23,6 +23,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS116"
 NAME = "requires-grad-typo"
 SEVERITY: Severity = "error"
+MENTIONS = ("require|requiers",)
 
 BAD = (
     Example(

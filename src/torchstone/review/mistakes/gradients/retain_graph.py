@@ -29,6 +29,7 @@ from torchstone.review.syntax.values import Class
 CODE = "TS106"
 NAME = "retain-graph"
 SEVERITY: Severity = "warning"
+MENTIONS = ("retain_graph", "backward")
 
 BAD = (
     Example(

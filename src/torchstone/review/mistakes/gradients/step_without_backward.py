@@ -30,6 +30,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS104"
 NAME = "step-without-backward"
 SEVERITY: Severity = "error"
+INVOLVES = ("step", "grad")
 
 BAD = (
     Example(

@@ -28,6 +28,7 @@ from torchstone.review.syntax.training import loss_of
 CODE = "TS108"
 NAME = "training-under-no-grad"
 SEVERITY: Severity = "error"
+MENTIONS = ("backward", "no_grad|inference_mode|set_grad_enabled")
 
 BAD = (
     Example(

@@ -27,6 +27,8 @@ from torchstone.review.syntax.training import has, inside, loss_of
 CODE = "TS109"
 NAME = "undivided-accumulation"
 SEVERITY: Severity = "warning"
+MENTIONS = ("%", "step")
+INVOLVES = ("backward",)
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.training import clears, may_touch, stepped
 CODE = "TS102"
 NAME = "zero-grad-before-step"
 SEVERITY: Severity = "error"
+INVOLVES = ("backward", "step")
 
 BAD = (
     Example(

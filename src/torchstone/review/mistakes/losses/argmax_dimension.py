@@ -28,6 +28,7 @@ from torchstone.review.syntax.outputs import last_operations
 CODE = "TS309"
 NAME = "argmax-dimension"
 SEVERITY: Severity = "error"
+MENTIONS = ("argmax|.max",)
 
 BAD = (
     Example(

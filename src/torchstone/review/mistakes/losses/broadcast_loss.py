@@ -26,6 +26,7 @@ from torchstone.review.syntax.outputs import loss_calls
 CODE = "TS306"
 NAME = "broadcast-loss"
 SEVERITY: Severity = "error"
+INVOLVES = ("MSELoss|L1Loss|HuberLoss|mse_loss|l1_loss|huber_loss|mean|sum",)
 
 BAD = (
     Example(

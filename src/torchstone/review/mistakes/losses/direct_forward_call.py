@@ -23,6 +23,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS315"
 NAME = "direct-forward-call"
 SEVERITY: Severity = "warning"
+MENTIONS = (".forward",)
 
 BAD = (
     Example(

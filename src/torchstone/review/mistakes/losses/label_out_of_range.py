@@ -26,6 +26,7 @@ from torchstone.review.syntax.outputs import LossCall, loss_calls
 CODE = "TS308"
 NAME = "label-out-of-range"
 SEVERITY: Severity = "error"
+INVOLVES = ("CrossEntropyLoss|NLLLoss|cross_entropy|nll_loss",)
 
 BAD = (
     Example(

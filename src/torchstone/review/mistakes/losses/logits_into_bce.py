@@ -24,6 +24,7 @@ from torchstone.review.syntax.outputs import misfits
 CODE = "TS303"
 NAME = "logits-into-bce"
 SEVERITY: Severity = "error"
+INVOLVES = ("BCELoss|binary_cross_entropy",)
 
 BAD = (
     Example(

@@ -25,6 +25,7 @@ from torchstone.review.syntax.outputs import misfits
 CODE = "TS304"
 NAME = "nll-without-log-softmax"
 SEVERITY: Severity = "error"
+INVOLVES = ("NLLLoss|nll_loss",)
 
 BAD = (
     Example(

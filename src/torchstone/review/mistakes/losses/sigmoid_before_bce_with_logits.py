@@ -24,6 +24,7 @@ from torchstone.review.syntax.outputs import misfits
 CODE = "TS302"
 NAME = "sigmoid-before-bce-with-logits"
 SEVERITY: Severity = "error"
+INVOLVES = ("WithLogits|with_logits", "oftmax|igmoid")
 
 BAD = (
     Example(

@@ -25,6 +25,7 @@ from torchstone.review.syntax.outputs import misfits
 CODE = "TS301"
 NAME = "softmax-before-cross-entropy"
 SEVERITY: Severity = "error"
+INVOLVES = ("CrossEntropyLoss|cross_entropy", "oftmax|oftmin|igmoid")
 
 BAD = (
     Example(

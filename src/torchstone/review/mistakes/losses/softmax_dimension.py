@@ -34,6 +34,7 @@ from torchstone.review.syntax.outputs import (
 CODE = "TS305"
 NAME = "softmax-dimension"
 SEVERITY: Severity = "error"
+INVOLVES = ("oftmax",)
 
 BAD = (
     Example(

@@ -27,6 +27,7 @@ from torchstone.review.syntax.outputs import LossCall, loss_calls
 CODE = "TS307"
 NAME = "target-dtype"
 SEVERITY: Severity = "error"
+INVOLVES = ("CrossEntropyLoss|NLLLoss|BCELoss|WithLogits|cross_entropy|nll_loss",)
 
 BAD = (
     Example(

@@ -29,6 +29,7 @@ from torchstone.review.syntax.scopes import FunctionNode
 CODE = "TS710"
 NAME = "autocast-around-backward"
 SEVERITY: Severity = "warning"
+MENTIONS = ("autocast", "backward")
 
 BAD = (
     Example(

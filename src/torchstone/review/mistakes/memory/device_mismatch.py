@@ -41,6 +41,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS708"
 NAME = "device-mismatch"
 SEVERITY: Severity = "error"
+INVOLVES = ("cuda|.to",)
 
 BAD = (
     Example(

@@ -28,6 +28,7 @@ from torchstone.review.syntax.training import runs_once
 CODE = "TS702"
 NAME = "empty-cache-in-loop"
 SEVERITY: Severity = "warning"
+MENTIONS = ("empty_cache",)
 
 BAD = (
     Example(

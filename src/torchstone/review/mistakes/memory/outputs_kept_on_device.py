@@ -30,6 +30,7 @@ from torchstone.review.syntax.training import called, from_outside, goes_back, h
 CODE = "TS704"
 NAME = "outputs-kept-on-device"
 SEVERITY: Severity = "warning"
+MENTIONS = ("append", "DataLoader")
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.scopes import Scope
 CODE = "TS709"
 NAME = "scaler-order"
 SEVERITY: Severity = "error"
+MENTIONS = ("scale", "backward")
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.schedules import given
 CODE = "TS207"
 NAME = "always-training-flag"
 SEVERITY: Severity = "warning"
+MENTIONS = ("eval|train|dropout",)
 
 BAD = (
     Example(

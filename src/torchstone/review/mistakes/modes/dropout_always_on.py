@@ -26,6 +26,7 @@ from torchstone.review.syntax.scopes import Scope
 CODE = "TS204"
 NAME = "dropout-always-on"
 SEVERITY: Severity = "error"
+MENTIONS = ("dropout|scaled_dot_product_attention",)
 
 BAD = (
     Example(

@@ -28,6 +28,7 @@ from torchstone.review.syntax.training import called, inside
 CODE = "TS201"
 NAME = "missing-eval"
 SEVERITY: Severity = "error"
+INVOLVES = ("Dropout|BatchNorm|RReLU|Transformer|torchvision",)
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.training import called, inside
 CODE = "TS203"
 NAME = "missing-no-grad"
 SEVERITY: Severity = "warning"
+INVOLVES = ("eval|train(",)
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.training import called, has, inside
 CODE = "TS202"
 NAME = "missing-train"
 SEVERITY: Severity = "error"
+INVOLVES = ("Dropout|BatchNorm|RReLU|Transformer|torchvision", "eval|train", "backward")
 
 BAD = (
     Example(

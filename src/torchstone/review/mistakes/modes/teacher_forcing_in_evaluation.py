@@ -27,6 +27,8 @@ from torchstone.review.syntax.scopes import FunctionNode
 CODE = "TS206"
 NAME = "teacher-forcing-in-evaluation"
 SEVERITY: Severity = "warning"
+MENTIONS = ("no_grad|inference_mode|set_grad_enabled",)
+INVOLVES = ("teacher", "forc")
 
 _MODEL = """
         import random

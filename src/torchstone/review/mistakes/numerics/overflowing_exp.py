@@ -30,6 +30,7 @@ from torchstone.review.syntax.origins import argument_of, reaching
 CODE = "TS603"
 NAME = "overflowing-exp"
 SEVERITY: Severity = "warning"
+MENTIONS = ("exp(",)
 
 BAD = (
     Example(

@@ -26,6 +26,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS504"
 NAME = "everything-frozen"
 SEVERITY: Severity = "error"
+MENTIONS = ("parameters", "requires_grad|freeze")
 
 BAD = (
     Example(

@@ -25,6 +25,7 @@ from torchstone.review.syntax.training import optimized_models
 CODE = "TS515"
 NAME = "late-seed"
 SEVERITY: Severity = "warning"
+MENTIONS = ("manual_seed",)
 
 BAD = (
     Example(

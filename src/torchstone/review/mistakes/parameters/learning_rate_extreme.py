@@ -26,6 +26,7 @@ from torchstone.review.syntax.training import optimized_models
 CODE = "TS511"
 NAME = "learning-rate-extreme"
 SEVERITY: Severity = "warning"
+MENTIONS = ("parameters",)
 
 BAD = (
     Example(

@@ -28,6 +28,8 @@ from torchstone.review.syntax.values import Value
 CODE = "TS502"
 NAME = "parameters-not-optimized"
 SEVERITY: Severity = "warning"
+MENTIONS = ("parameters",)
+INVOLVES = ("backward", "step")
 
 BAD = (
     Example(

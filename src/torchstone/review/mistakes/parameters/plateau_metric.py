@@ -29,6 +29,8 @@ from torchstone.review.syntax.values import Value
 CODE = "TS510"
 NAME = "plateau-metric"
 SEVERITY: Severity = "error"
+MENTIONS = ("step",)
+INVOLVES = ("ReduceLROnPlateau",)
 
 BAD = (
     Example(

@@ -28,6 +28,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS507"
 NAME = "scheduler-before-optimizer"
 SEVERITY: Severity = "error"
+MENTIONS = ("step", "chedul")
 
 BAD = (
     Example(

@@ -25,6 +25,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS508"
 NAME = "scheduler-never-stepped"
 SEVERITY: Severity = "warning"
+MENTIONS = ("step", "lr_scheduler")
 
 BAD = (
     Example(

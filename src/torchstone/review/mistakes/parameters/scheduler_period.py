@@ -32,6 +32,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS509"
 NAME = "scheduler-period"
 SEVERITY: Severity = "error"
+MENTIONS = ("step", "chedul")
 
 BAD = (
     Example(

@@ -24,6 +24,7 @@ from torchstone.review.syntax.file import File
 CODE = "TS514"
 NAME = "symmetric-initialisation"
 SEVERITY: Severity = "warning"
+MENTIONS = ("zeros_|ones_|constant_",)
 
 BAD = (
     Example(
