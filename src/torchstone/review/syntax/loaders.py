@@ -123,7 +123,7 @@ class _Finder:
             frame = file.frame_of(call)
             loader = self._add(frame.value(call))
             if loader is not None:
-                loader.names += _assigned(file, call)
+                loader.names += assigned_names(file, call)
         rounds: dict[Loop, list[Seen]] = {}
         for root in events(file):
             for seen in root:
@@ -164,7 +164,7 @@ def _guards(branch: Branch) -> bool:
     return test is None or bool(_GUARD.search(ast.unparse(test)))
 
 
-def _assigned(file: File, call: ast.Call) -> list[str]:
+def assigned_names(file: File, call: ast.Call) -> list[str]:
     """The names that a call's result is assigned to."""
     node: ast.AST = call
     position: int | None = None
