@@ -253,6 +253,8 @@ class _Reader:
             sites = [(caller, call, callers[:-1])]
         elif frame.arguments is None:
             sites = [(caller, call, ()) for caller, call, _ in frame.file.callers(frame.scope)]
+            if frame.scope.name == "forward" and frame.scope.method_of is not None:
+                sites += [(caller, call, ()) for caller, call in frame.file.passes(frame.scope)]
         if not sites:
             yield None
         for caller, call, rest in sites:
@@ -311,6 +313,8 @@ class _Reader:
         if data is None or unusual or (isinstance(size, ast.Constant) and size.value is None):
             return UNKNOWN
         sample = self._sample(place.at(data, path))
+        if len(path) > 1 and sample == UNKNOWN:
+            return UNKNOWN  # a part of a part may as well be a row of a tensor
         if sample.shape is None:
             return replace(sample, last=None, least=sample.least + 1, batch=True)
         return replace(sample.shaped((None, *sample.shape)), batch=True)
@@ -333,7 +337,7 @@ class _Reader:
         if name == "torch.utils.data.Subset" and node.args:
             return self._sample(place.at(node.args[0], path))
         if name == "torch.utils.data.TensorDataset" and isinstance(path[0], int):
-            if path[0] >= len(node.args):
+            if path[0] >= len(node.args) or len(path) > 1:
                 return UNKNOWN
             rows = self.read(place.at(node.args[path[0]]))
             shape = rows.shape[1:] if rows.shape else None
@@ -780,4 +784,5 @@ def _indexed(inner: Array, node: ast.expr, ranks: list[int | None]) -> Array:
             result.append(None)
         elif rank != 0:
             return UNKNOWN
-    return inner.shaped((*result, *shape))
+    sliced = isinstance(_indices(node)[0], ast.Slice)
+    return replace(inner.shaped((*result, *shape)), batch=inner.batch and sliced)
