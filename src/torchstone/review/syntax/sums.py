@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from torchstone.review.syntax.arrays import given, whole
-from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.modes import loader_of
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.outputs import loss_calls
