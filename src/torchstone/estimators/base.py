@@ -38,9 +38,9 @@ from torchstone.evaluation.evaluate import model_outputs
 from torchstone.evaluation.restore import Restored
 from torchstone.fitting import FitArguments, fit
 from torchstone.flow import monitoring, planning
+from torchstone.flow.learner import build_loss
 from torchstone.flow.preparation import Prepared, divide_and_encode
 from torchstone.models.build import build_model, build_own, is_user_class, recipe
-from torchstone.pipeline import build_loss
 from torchstone.task import Task
 from torchstone.training import losses
 from torchstone.training.device import choose_device

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from torchstone.config import TrainConfig, from_toml, to_toml
+from torchstone.config import from_toml, to_toml
 from torchstone.errors import RunError, UsageError
 from torchstone.runs import checkpoint
 from torchstone.runs.checkpoint import Checkpoint
@@ -18,6 +17,7 @@ from torchstone.runs.directory import RunDirectory
 from torchstone.runs.manifest import machine, versions
 from torchstone.runs.process import is_gone, is_own_process
 from torchstone.runs.tensors import read_tensors, write_tensors
+from torchstone.training.closing import kept_weights
 
 _LOG = logging.getLogger("torchstone")
 
@@ -135,19 +135,13 @@ def _restore_weights(directory: RunDirectory, epochs: int) -> bool:
             f"{lost}\nThe checkpoint of the run's end, which holds them too, is not there.",
             hint=_again(directory),
         )
-    write_tensors(directory.weights_path, _kept_weights(last, from_toml(directory.config_path)))
+    kept = kept_weights(
+        last.weights,
+        keep=from_toml(directory.config_path).training.keep,
+        averaged=bool(last.state.get("average_updates")),
+    )
+    write_tensors(directory.weights_path, kept)
     return True
-
-
-def _kept_weights(last: Checkpoint, config: TrainConfig) -> dict[str, Tensor]:
-    """The weights that the run ended with: of the best epoch, the average, or the last; as the loop chose."""
-    if config.training.keep == "best" and last.weights.get("best"):
-        return last.weights["best"]
-    if last.state.get("average_updates"):
-        inside = "module."
-        average = last.weights["average"].items()
-        return {name.removeprefix(inside): value for name, value in average if name.startswith(inside)}
-    return last.weights["model"]
 
 
 def _again(directory: RunDirectory) -> str:

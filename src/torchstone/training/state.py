@@ -132,7 +132,11 @@ class TrainState:
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The tensors, by the file of the checkpoint that they belong in; not copies."""
-        files = {"model": self.module.state_dict(), "optimizer": self._optimizer_tensors()}
+        return {**self.weights(), "optimizer": self._optimizer_tensors()}
+
+    def weights(self) -> dict[str, dict[str, Tensor]]:
+        """Those of them that are weights: `model`, `average` and `best` where there are any."""
+        files = {"model": self.module.state_dict()}
         if self.average is not None:
             files["average"] = self.average.state_dict()
         if self.best.weights:
