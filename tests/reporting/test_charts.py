@@ -126,7 +126,7 @@ def test_each_epoch_tells_its_values() -> None:
     assert titles == ["epoch 1: a 0.5000, b 2", "epoch 2: a –, b 1.250"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8])
 def test_every_series_is_drawn_and_named(count: int) -> None:
     series = [(f"loss{place}", [1.0 + place, 2.0 + place]) for place in range(count)]
     svg = charts.lines([1, 2], series, label="", y_name="loss")
@@ -134,6 +134,17 @@ def test_every_series_is_drawn_and_named(count: int) -> None:
     lines = {p.get("class") for p in drawn}
     assert len(lines) == count
     assert count == 1 or all(name in _texts(svg) for name, _ in series)
+
+
+def test_the_names_of_many_lines_stand_inside_the_picture_and_apart() -> None:
+    series = [(f"discriminator_loss_{place}", [1.0 + place, 2.0]) for place in range(9)]
+    svg = charts.lines([1, 2], series, label="", y_name="loss")
+    root = _picture(svg)
+    _, _, width, height = map(float, root.get("viewBox", "").split())
+    named = [t for t in root.iter("text") if (t.text or "").startswith("discriminator_loss")]
+    places = {(float(t.get("x", 0)), float(t.get("y", 0))) for t in named}
+    assert len(places) == 9
+    assert all(0 <= x <= width - 6.6 * 20 and 250 <= y <= height for x, y in places)
 
 
 @pytest.mark.parametrize("name", [HOSTILE, LONG, "", "\n\t", "\ud800"])

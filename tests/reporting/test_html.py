@@ -220,3 +220,33 @@ def test_a_metric_that_is_no_number_is_a_dash(nothing: float | None) -> None:
     page = Page(text)
     assert page.row(metric_label("accuracy"))[1:3] == ["–", "–"]
     assert not re.search(r"\b(nan|None|inf)\b", page.text)
+
+
+def test_no_character_is_written_that_html_forbids(runs: dict[str, Any]) -> None:
+    """The run `hostile` has a column with an escape and a bell in its name."""
+    for name in NAMES:
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", _html(runs[name]))
+    assert "`[red]\ufffd[31m\ufffd🙂" in Page(_html(runs["hostile"])).text
+
+
+def test_names_keep_letters_of_all_scripts_and_lose_what_turns_text_around() -> None:
+    columns = {
+        "used": {"größe 名前 العمر 👩\u200d🔬": "numeric", "a\u202eb\x9b\x00": "numeric"},
+        "left_out": {},
+    }
+    text = render(Report(Task("binary", ("y",), ("no", "yes")), columns=columns, title="\x1b[2J"))
+    page = Page(text)
+    assert "größe 名前 العمر 👩\u200d🔬" in page.text
+    assert "a\ufffdb\ufffd\ufffd" in page.text
+    assert "\ufffd[2J: " in page.text
+
+
+@pytest.mark.parametrize("count", [5, 9])
+def test_every_loss_of_a_step_of_its_own_is_drawn(count: int) -> None:
+    history = [{"epoch": e, **{f"train_loss_{i}": 1.0 / (e + i) for i in range(count)}} for e in (1, 2, 3)]
+    page = Page(render(Report(None, history=history)))
+    lines = [a for t, a in page.tags if t == "path" and re.fullmatch(r"line tone\d", a.get("class") or "")]
+    drawn = [a for a in lines if (a["d"] or "").count("L") == 2]
+    assert len(drawn) == count
+    assert len({a["class"] for a in drawn}) == min(count, 8)
+    assert all(f"loss_{i}" in page.text for i in range(count))

@@ -133,3 +133,16 @@ def test_an_axis_holds_its_values(values: list[float | None]) -> None:
     assert math.isfinite(high)
     assert low < high
     assert all(low <= value <= high for value in finite(values))
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [(0.35, "0.35"), (1.25, "1.25"), (1234.5, "1,234.5"), (7.0, "7"), (0.0, "0"), (-0.125, "-0.125")],
+)
+def test_the_only_tick_of_an_axis_keeps_its_decimals(value: float, label: str) -> None:
+    assert tick_labels([value]) == [label]
+
+
+@given(USUAL)
+def test_the_only_tick_of_an_axis_reads_back(value: float) -> None:
+    assert _read(tick_labels([value])[0]) == pytest.approx(value, rel=1e-5)

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from torchstone.errors import TorchstoneError
 
 
+_WITHOUT_END = 100_000
+"""The width of a line where there is no terminal: nothing is cut or wrapped."""
+
+
 def output_console() -> Console:
     """The console of results."""
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty())
+    is_terminal = sys.stdout.isatty()
+    return Console(soft_wrap=not is_terminal, width=None if is_terminal else _WITHOUT_END)
 
 
 def error_console() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -40,9 +41,13 @@ def explain(code: str | None = None, /, *, json: Annotated[bool, Parameter(negat
     if json:
         print_json({"version": 1, "mistakes": [pages.to_json(mistake)]})
         return
+    console = output_console()
+    if not console.is_terminal:
+        sys.stdout.write(pages.page(mistake).rstrip() + "\n")
+        return
     from rich.markdown import Markdown
 
-    output_console().print(Markdown(pages.page(mistake), code_theme="ansi_dark"))
+    console.print(Markdown(pages.page(mistake), code_theme="ansi_dark"))
 
 
 def _print_list() -> None:

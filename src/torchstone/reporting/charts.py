@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 from torchstone.reporting.scales import finite, number, padded
-from torchstone.reporting.svg import LEFT, RIGHT, TOP, Frame, clean, document, dots, legend, text
+from torchstone.reporting.svg import (
+    LEFT,
+    RIGHT,
+    TOP,
+    Frame,
+    clean,
+    document,
+    dots,
+    legend,
+    legend_below,
+    text,
+)
 
-TONES = ("tone1", "tone2", "tone3", "tone4")
+TONES = tuple(f"tone{place}" for place in range(1, 9))
+"""Colours and dashes of lines; a ninth line looks like the first."""
 Values = Sequence[float | None]
 _SQUARE = 290.0
 _LOG_FROM = 30.0
 """Losses whose largest value is this many times the smallest are drawn on a logarithmic scale."""
 _MOST_POWERS = 9
+_MOST_ABOVE = 4
+"""Lines whose names have room above the picture."""
 
 
 def lines(
@@ -53,7 +68,7 @@ def lines(
         powers = powers[:: -(-len(powers) // _MOST_POWERS)]
         frame.y_ticks = [(float(power), f"{float(f'1e{power}'):g}") for power in powers if power <= 308]
     parts, names = [], []
-    for (name, values), tone in zip(series, TONES, strict=False):
+    for (name, values), tone in zip(series, cycle(TONES), strict=False):
         points = [(x, change(v)) for x, v in zip(xs, values, strict=True) if finite([v]) and v is not None]
         if not points:
             continue
@@ -68,6 +83,9 @@ def lines(
         anchor, shift = ("end", -6) if across > (LEFT + RIGHT) / 2 else ("start", 6)
         parts.append(text(round(across + shift, 1), 43, f"best: epoch {mark:g}", "note", anchor))
     parts.append(_hover(frame, xs, series, x_name))
+    if len(names) > _MOST_ABOVE:
+        below, room = legend_below(names, frame.height)
+        return frame.picture("".join([*parts, below]), label, room)
     if len(names) > 1:
         parts.append(legend(names))
     return frame.picture("".join(parts), label)
@@ -95,7 +113,7 @@ def curve(
     frame = Frame((0.0, 1.0), (0.0, 1.0), x_name, y_name, height=_SQUARE)
     parts = [frame.line([(0, 0), (1, 1)], "reference")] if diagonal else []
     names = []
-    for (name, xs, ys), tone in zip(series, TONES, strict=False):
+    for (name, xs, ys), tone in zip(series, cycle(TONES), strict=False):
         points = [
             (x, y)
             for x, y in zip(xs, ys, strict=True)

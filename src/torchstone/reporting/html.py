@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torchstone
 from torchstone.finding import Finding
 from torchstone.reporting import tables
+from torchstone.reporting.characters import visible
 from torchstone.reporting.panels import Panel, importance_panel, result_panels, training_panels
 from torchstone.reporting.sentences import baseline, split_name, training_remark, verdict
 from torchstone.reporting.usage import resume_command, usage
@@ -130,10 +131,22 @@ def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, auto_reload=False
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        finalize=_shown,
     )
     environment.filters["ours"] = _ours
     return environment.from_string(_resource("report.html.jinja"))
+
+
+def _shown(value: Any) -> Any:
+    """What is written for a value: names from data lose their control characters, which HTML forbids."""
+    from markupsafe import Markup
+
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _ours(text: str) -> Any:

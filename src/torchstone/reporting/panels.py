@@ -203,7 +203,7 @@ def _threshold(evaluation: Mapping[str, Any]) -> Panel | None:
     if len(at) < 2:
         return None
     svg = charts.curve(
-        [("precision", at, effect["precision"]), ("recall", at, effect["recall"])],
+        [("precision", at, _precisions(evaluation, effect)), ("recall", at, effect["recall"])],
         label="Precision and recall over the threshold of the probability",
         x_name="threshold",
         y_name="share",
@@ -212,6 +212,26 @@ def _threshold(evaluation: Mapping[str, Any]) -> Panel | None:
     positive = (evaluation.get("task") or {}).get("classes", ["", ""])[-1]
     caption = f"A row is called “{positive}” when its probability is above the threshold."
     return Panel("Effect of the threshold", svg, caption)
+
+
+def _precisions(
+    evaluation: Mapping[str, Any], effect: Mapping[str, Sequence[float | None]]
+) -> list[float | None]:
+    """The precision at each threshold; None where no row is above it, so that there is none.
+
+    Metrics count such a precision as 0. No row is above a threshold where recall is 0 and accuracy is the
+    share of the rows that are not of the class.
+    """
+    precision = list(effect["precision"])
+    counts = [float(row.get("support") or 0) for row in evaluation.get("per_class") or []]
+    accuracy = effect.get("accuracy") or []
+    if len(counts) != 2 or sum(counts) == 0 or len(accuracy) != len(precision):
+        return precision
+    negatives, room = counts[0] / sum(counts), 0.5 / sum(counts)
+    return [
+        None if recall == 0 and right is not None and abs(right - negatives) < room else value
+        for value, recall, right in zip(precision, effect["recall"], accuracy, strict=True)
+    ]
 
 
 def _calibration(evaluation: Mapping[str, Any]) -> Panel | None:

@@ -74,6 +74,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 def tick_labels(values: list[float]) -> list[str]:
     """The ticks of one axis with the same number of decimals; thousands as k where they are many."""
     largest = max((abs(value) for value in values), default=0.0)
+    if len(values) == 1:  # no step says how many decimals tell it apart
+        return [f"{values[0]:,.6g}" if largest < 1e6 else f"{values[0]:,.10g}"]
     step = min((b - a for a, b in pairwise(values)), default=largest or 1.0)
     if largest and (largest < 1e-4 or largest >= 1e7):
         digits = min(max(1, math.floor(math.log10(largest)) - math.floor(math.log10(step or largest))), 6)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+from torchstone.reporting.characters import on_one_line
 from torchstone.reporting.scales import tick_labels, ticks
 
 WIDTH, HEIGHT = 400.0, 250.0
@@ -13,9 +14,8 @@ LEFT, RIGHT, TOP, BOTTOM = 50.0, 386.0, 32.0, 44.0
 
 
 def clean(text: object) -> str:
-    """Text for SVG: escaped, without control characters."""
-    kept = "".join(c for c in str(text) if c.isprintable())
-    return escape(kept, {'"': "&quot;"})
+    """Text for SVG: escaped, without control characters, on one line."""
+    return escape(on_one_line(text), {'"': "&quot;"})
 
 
 def text(x: float, y: float, content: object, kind: str, anchor: str | None = None) -> str:
@@ -101,9 +101,20 @@ class Frame:
         """A line through points in data units."""
         return path([self.place(x, y) for x, y in points], kind)
 
-    def picture(self, content: str, label: str) -> str:
-        """The axes with what is drawn in them."""
-        return document(self.axes() + content, label, WIDTH, self.height)
+    def picture(self, content: str, label: str, below: float = 0.0) -> str:
+        """The axes with what is drawn in them; `below` is room for more under them."""
+        return document(self.axes() + content, label, WIDTH, self.height + below)
+
+
+def legend_below(names: Sequence[tuple[str, str]], top: float) -> tuple[str, float]:
+    """The names of many lines in two columns under a picture, and how much room they take."""
+    parts = []
+    for place, (name, kind) in enumerate(names):
+        x, y = LEFT + (place % 2) * (RIGHT - LEFT) / 2, top + 14 + 18 * (place // 2)
+        shown = name if len(name) <= 20 else f"{name[:19]}…"
+        parts.append(f'<path d="M{x:.1f} {y - 4:g}h22" class="{kind}"/>')
+        parts.append(text(x + 28, y, shown, "name"))
+    return "".join(parts), 18.0 * -(-len(names) // 2) + 4
 
 
 def legend(names: Sequence[tuple[str, str]]) -> str:

@@ -5,6 +5,7 @@ What comes from data or files is printed as `Text`, never as markup, and without
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from torchstone.finding import Finding
+from torchstone.reporting.characters import on_one_line, visible
 from torchstone.reporting.measured import is_folded, metric_label
 from torchstone.reporting.scales import DASH, finite, number, seconds
 from torchstone.reporting.sentences import split_name
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 SEVERITY_STYLES = {"error": "bold red", "warning": "bold yellow", "advice": "bold cyan"}
 _NAMES_SHOWN = 12
 _MOST_RUN_METRICS = 4
+_WITHOUT_END = 100_000
+"""The width of a line where there is no terminal: names are never cut or wrapped."""
+_OF_ONE_CLASS = ("precision", "recall", "f1", "average_precision")
 
 
 def print_plan(
@@ -71,7 +76,12 @@ def print_plan(
         told = "\n".join(f"{len(names)} {of_kind}: {_names(names)}" for of_kind, names in by_kind.items())
         rows.append(("columns", _plain(told)))
     if left_out:
-        rows.append(("left out", _plain("\n".join(f"{name}: {reason}" for name, reason in left_out.items()))))
+        rows.append(
+            (
+                "left out",
+                _plain("\n".join(f"{on_one_line(name)}: {reason}" for name, reason in left_out.items())),
+            )
+        )
     rows.append(("split", Text(_split_line(split, counts))))
     rows.append(("model", _named(model, f"{parameters:,} parameters")))
     facts = ", ".join(
@@ -82,16 +92,16 @@ def print_plan(
     rows.append(("device", _plain(device)))
     if out:
         rows.append(("run", _plain(out)))
-    console.print(_facts(rows))
+    _print_rows(console, _facts(rows))
     if notes:
-        console.print(_bullets(notes))
+        _print_rows(console, _bullets(notes))
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:
     """Findings, errors first: severity and code, what is wrong, why, where and what to do."""
     order = {severity: index for index, severity in enumerate(SEVERITY_STYLES)}
     for finding in sorted(findings, key=lambda finding: order.get(finding.severity, 9)):
-        console.print(_finding(finding))
+        _print_rows(console, _finding(finding))
 
 
 def print_evaluation(console: Console, evaluation: Evaluation | Mapping[str, Any]) -> None:
@@ -103,7 +113,7 @@ def print_evaluation(console: Console, evaluation: Evaluation | Mapping[str, Any
         console.print()
         _print_rows(console, _class_table(classes))
     for note in values.get("notes") or []:
-        console.print(_plain(note, "dim"))
+        _print_rows(console, _plain(note, "dim"))
 
 
 def print_run(console: Console, summary: Mapping[str, Any]) -> None:
@@ -133,7 +143,7 @@ def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], directory: s
     """Runs side by side, with the metrics that most of them have."""
     if not rows:
         console.print(
-            Text(f"No runs in {_clean(directory)}. `torchstone train DATA` makes one.", style="dim")
+            Text(f"No runs in {on_one_line(directory)}. `torchstone train DATA` makes one.", style="dim")
         )
         return
     measured = [_measured(row) for row in rows]
@@ -154,19 +164,17 @@ def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], directory: s
         data, model = row.get("data") or {}, row.get("model") or {}
         figures = [Text(number(metrics[key], 4) + star if key in metrics else DASH) for key in keys]
         table.add_row(
-            _plain(row.get("name"), "bold"),
-            _plain(row.get("status")),
-            _plain(data.get("name") if isinstance(data, Mapping) else data),
-            _plain(
-                str((model.get("name") if isinstance(model, Mapping) else model) or "").rpartition("/")[2]
-            ),
+            _cell(row.get("name"), "bold"),
+            _cell(row.get("status")),
+            _cell(data.get("name") if isinstance(data, Mapping) else data),
+            _cell(str((model.get("name") if isinstance(model, Mapping) else model) or "").rpartition("/")[2]),
             Text(seconds(row.get("seconds"))),
             *figures,
         )
     _print_rows(console, table)
     for row in rows:
         if row.get("problem"):
-            console.print(_plain(f"{row.get('name')}: {row['problem']}", "yellow"))
+            _print_rows(console, _plain(f"{row.get('name')}: {row['problem']}", "yellow"))
     if starred:
         console.print(Text("* on the test rows; the others on validation rows.", style="dim"))
 
@@ -177,7 +185,7 @@ def print_models(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         count = row.get("parameters")
         parameters = f"{count:,}" if isinstance(count, int) else DASH
-        table.add_row(_plain(row.get("name"), "bold"), Text(parameters), _plain(row.get("description")))
+        table.add_row(_cell(row.get("name"), "bold"), Text(parameters), _cell(row.get("description")))
     _print_rows(console, table)
     console.print(_plain("Parameters are those for the input that --json names.", "dim"))
 
@@ -186,12 +194,12 @@ def print_prediction_summary(console: Console, summary: Mapping[str, Any]) -> No
     """How many rows were predicted, where they are and what was said on the way."""
     text = Text(f"{summary.get('rows', 0):,} predictions written", style="bold")
     if where := summary.get("output"):
-        text.append(f" to {_clean(where)}", style="not bold")
+        text.append(f" to {on_one_line(where)}", style="not bold")
     if took := summary.get("seconds"):
         text.append(f" in {seconds(took)}", style="not bold dim")
-    console.print(text)
+    _print_rows(console, text)
     if notes := summary.get("notes"):
-        console.print(_bullets(notes))
+        _print_rows(console, _bullets(notes))
 
 
 def metrics_table(evaluation: Mapping[str, Any], *, short: bool = False) -> RenderableType:
@@ -208,8 +216,19 @@ def metrics_table(evaluation: Mapping[str, Any], *, short: bool = False) -> Rend
         low, high = measured.get("low"), measured.get("high")
         interval = f"{number(low, 4)} to {number(high, 4)}" if len(finite([low, high])) == 2 else DASH
         table.add_row(Text(metric_label(key)), Text(number(measured.get("value"), 4), "bold"), Text(interval))
-    title = f"{evaluation.get('rows') or 0:,} {_clean(split_name(evaluation.get('split')))} rows"
-    return Group(Text(title, style="bold"), table)
+    title = f"{evaluation.get('rows') or 0:,} {on_one_line(split_name(evaluation.get('split')))} rows"
+    return Group(Text(title, style="bold"), table, *_of_which_class(evaluation))
+
+
+def _of_which_class(evaluation: Mapping[str, Any]) -> list[Text]:
+    """For two classes: which of them is meant where a metric is that of one class."""
+    task = evaluation.get("task") or {}
+    shown = [metric_label(key) for key in _OF_ONE_CLASS if key in (evaluation.get("metrics") or {})]
+    if task.get("kind") != "binary" or not task.get("classes") or not shown:
+        return []
+    names = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    verb = "are" if len(shown) > 1 else "is"
+    return [Text(f"{names} {verb} of the class “{on_one_line(task['classes'][-1])}”.", style="dim")]
 
 
 def _print_rows(console: Console, content: RenderableType) -> None:
@@ -217,14 +236,16 @@ def _print_rows(console: Console, content: RenderableType) -> None:
     if console.is_terminal:
         console.print(content)
     else:
-        Console(file=console.file, width=max(console.width, 200), no_color=True).print(content)
+        text = io.StringIO()
+        Console(file=text, width=_WITHOUT_END, no_color=True).print(content, soft_wrap=True)
+        console.file.write("".join(f"{line.rstrip(' ')}\n" for line in text.getvalue().splitlines()))
 
 
 def _class_table(classes: Sequence[Mapping[str, Any]]) -> Table:
     table = _table("class", "precision:right", "recall:right", "F1:right", "rows:right")
     for row in classes:
         cells = [Text(number(row.get(key))) for key in ("precision", "recall", "f1")]
-        table.add_row(_plain(row.get("class")), *cells, Text(f"{row.get('support') or 0:,.0f}"))
+        table.add_row(_cell(row.get("class")), *cells, Text(f"{row.get('support') or 0:,.0f}"))
     return table
 
 
@@ -237,15 +258,15 @@ def _measured(row: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _finding(finding: Finding) -> RenderableType:
     text = Text(finding.severity, style=SEVERITY_STYLES.get(finding.severity, "bold"))
     code = "" if finding.code == "TS000" else f" {finding.code}"
-    text.append(f"{code}: ", style="default").append(_clean(finding.message), style="not bold default")
+    text.append(f"{code}: ", style="default").append(visible(finding.message), style="not bold default")
     lines: list[RenderableType] = [text]
     if finding.file:
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        lines.append(Padding(_plain(place, "dim"), (0, 0, 0, 2)))
+        lines.append(Padding.indent(_plain(place, "dim"), 2))
     if finding.why:
-        lines.append(Padding(_plain(finding.why, "dim"), (0, 0, 0, 2)))
+        lines.append(Padding.indent(_plain(finding.why, "dim"), 2))
     if finding.fix is not None:
-        lines.append(Padding(_plain(f"→ {finding.fix.description}"), (0, 0, 0, 2)))
+        lines.append(Padding.indent(_plain(f"→ {finding.fix.description}"), 2))
     return Group(*lines)
 
 
@@ -278,15 +299,15 @@ def _split_line(split: Mapping[str, Any], counts: Mapping[str, int]) -> str:
     parts = [f"{counts['train']:,} to train on"]
     parts += [f"{counts['val']:,} to validate"] if counts["val"] else []
     parts += [f"{counts['test']:,} kept for the test"] if counts["test"] else []
-    return " · ".join(parts) + (f" ({_clean(split['method'])})" if split.get("method") else "")
+    return " · ".join(parts) + (f" ({on_one_line(split['method'])})" if split.get("method") else "")
 
 
 def _named(name: str, about: str) -> Text:
-    return Text(_clean(name), style="bold").append(f"  {_clean(about)}", style="not bold")
+    return Text(on_one_line(name), style="bold").append(f"  {on_one_line(about)}", style="not bold")
 
 
 def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(map(str, names[:_NAMES_SHOWN]))
+    shown = ", ".join(on_one_line(name) for name in names[:_NAMES_SHOWN])
     return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
 
 
@@ -295,8 +316,10 @@ def _value(value: Any) -> str:
 
 
 def _plain(value: Any, style: str = "") -> Text:
-    return Text(DASH if value is None else _clean(value), style=style)
+    """A text that may be of several lines."""
+    return Text(DASH if value is None else visible(value), style=style)
 
 
-def _clean(value: Any) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(value))
+def _cell(value: Any, style: str = "") -> Text:
+    """A text of one line."""
+    return Text(DASH if value is None else on_one_line(value), style=style)
