@@ -1,0 +1,251 @@
+"""One network's step uses gradients that the other network's loss left in it.
+
+## What it does
+Follows the gradients of each backward pass in a loop with two optimizers to the networks that they reach, and
+reports an optimizer that steps on gradients of a loss that was meant for the other: the discriminator's loss
+on a fake that was not detached, or the generator's loss that went back through the discriminator. Gradients
+that are cleared before the network's own backward pass do no harm and are not reported.
+
+## Why is this bad?
+The discriminator's loss pulls the generator towards fakes that are easy to tell, the opposite of what the
+generator's own loss asks for, and both are added up. The networks train against themselves, and what looks
+like an unstable GAN is a wrong gradient.
+
+## References
+- [DCGAN tutorial](https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html)
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.effects import events
+from torchstone.review.syntax.events import Loop, Seen
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.gradients import gradient_sources
+from torchstone.review.syntax.training import (
+    clears,
+    inside,
+    loss_of,
+    may_touch,
+    optimized_models,
+    receiver,
+    stepped,
+)
+from torchstone.review.syntax.values import Value
+
+CODE = "TS115"
+NAME = "attached-fake"
+SEVERITY: Severity = "warning"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        generator, critic = nn.Linear(2, 4), nn.Linear(4, 1)
+        optimizer_g = torch.optim.Adam(generator.parameters(), lr=1e-4)
+        optimizer_d = torch.optim.Adam(critic.parameters(), lr=1e-4)
+        loss_of = nn.BCEWithLogitsLoss()
+        ones, zeros = torch.ones(8, 1), torch.zeros(8, 1)
+        for real in [torch.randn(8, 4)] * 3:
+            optimizer_g.zero_grad()
+            optimizer_d.zero_grad()
+            fake = generator(torch.randn(8, 2))
+            loss_d = loss_of(critic(real), ones) + loss_of(critic(fake), zeros)
+            loss_d.backward(retain_graph=True)
+            optimizer_d.step()
+            loss_g = loss_of(critic(generator(torch.randn(8, 2))), ones)
+            loss_g.backward()
+            optimizer_g.step()  # TS115
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    generator, critic = nn.Linear(2, 4), nn.Linear(4, 1)
+    optimizer_g = torch.optim.Adam(generator.parameters(), lr=1e-4)
+    optimizer_d = torch.optim.Adam(critic.parameters(), lr=1e-4)
+    loss_of = nn.BCEWithLogitsLoss()
+    ones, zeros = torch.ones(8, 1), torch.zeros(8, 1)
+    for real in [torch.randn(8, 4)] * 3:
+        optimizer_g.zero_grad()
+        optimizer_d.zero_grad()
+        fake = generator(torch.randn(8, 2))
+        loss_d = loss_of(critic(real), ones) + loss_of(critic(fake.detach()), zeros)
+        loss_d.backward()
+        optimizer_d.step()
+        loss_g = loss_of(critic(fake), ones)
+        loss_g.backward()
+        optimizer_g.step()
+    """,
+)
+
+_SWITCHED = re.compile(
+    r"\.requires_grad\s*=|requires_grad\(|requires_grad_\(\s*[^)\sT]|toggle|freeze|\.grad\b(?!\()"
+)
+"""Gradients that are switched off for one of the networks, or handled by hand."""
+
+
+@dataclass(eq=False)
+class _Optimizer:
+    """An optimizer of the loop, its networks, and what waits in their gradients."""
+
+    value: Value
+    models: list[Value]
+    foreign: Seen | None = None
+    stepped_since: bool = False
+    own: bool = False
+
+    def take(self, backward: Seen) -> None:
+        if self.foreign is None:
+            self.foreign, self.stepped_since, self.own = backward, False, False
+
+    def clear(self) -> None:
+        self.foreign = None
+
+
+@dataclass(eq=False)
+class _Round:
+    """A loop's events, twice over, and its optimizers."""
+
+    events: list[Seen]
+    optimizers: list[_Optimizer] = field(default_factory=list)
+
+    def of(self, seen: Seen) -> _Optimizer | None:
+        target = seen.event.target
+        return next((each for each in self.optimizers if each.value.may_be(target)), None)
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at each loop in which two optimizers step."""
+    if len(file.index.calls_by_name.get("step", ())) < 2 or _SWITCHED.search(file.source.text):
+        return
+    reported: set[ast.AST] = set()
+    for seen in events(file):
+        off = {each.event.node for each in seen if each.event.kind == "forward" and each.recording == "off"}
+        for loop in _loops(seen):
+            here = inside(loop, seen)
+            for step, backward in _mixed(_Round([*here, *here], _optimizers(here)), off):
+                if step.event.node not in reported:
+                    reported.add(step.event.node)
+                    yield _finding(file, step, backward)
+
+
+def _loops(seen: list[Seen]) -> list[Loop]:
+    """The innermost loops in which at least two optimizers step."""
+    found: list[Loop] = []
+    for loop in dict.fromkeys(loop for each in seen for loop in reversed(each.loops)):
+        if len(_optimizers(inside(loop, seen))) > 1:
+            around = any(loop in each.loops and inner in each.loops for inner in found for each in seen)
+            if not around:
+                found.append(loop)
+    return found
+
+
+def _optimizers(here: list[Seen]) -> list[_Optimizer]:
+    found: list[_Optimizer] = []
+    for each in here:
+        target = each.event.target
+        if each.event.kind != "step" or target is None or target.kind != "optimizer" or len(target.keys) != 1:
+            continue
+        models = optimized_models(target)
+        if models and not any(other.value.may_be(target) for other in found):
+            found.append(_Optimizer(target, models))
+    return found
+
+
+def _mixed(loop: _Round, off: set[ast.expr | ast.stmt]) -> Iterator[tuple[Seen, Seen]]:
+    """The steps on another one's gradients, each with the backward that they come from."""
+    for position, each in enumerate(loop.events):
+        kind = each.event.kind
+        if kind == "backward":
+            _backward(loop, position, each, off)
+        elif kind in ("zero", "gradient", "update", "opaque"):
+            for optimizer in loop.optimizers:
+                touched = (
+                    may_touch(each, optimizer.value) if kind == "opaque" else _may_clear(each, optimizer)
+                )
+                if touched:
+                    optimizer.clear()
+        elif kind == "step":
+            stepping = loop.of(each)
+            if stepping is not None and stepping.foreign and stepping.own and _is_cleared(loop, stepping):
+                yield each, stepping.foreign
+            for optimizer in loop.optimizers:
+                if stepping is not None and optimizer is not stepping and optimizer.foreign is not None:
+                    optimizer.stepped_since = True
+
+
+def _backward(loop: _Round, position: int, each: Seen, off: set[ast.expr | ast.stmt]) -> None:
+    """Puts the gradients of a backward where they go: to the next step's networks, and to others."""
+    step = next((later for later in loop.events[position:] if later.event.kind == "step"), None)
+    owner = loop.of(step) if step is not None else None
+    loss = loss_of(each)
+    if owner is None or loss is None:
+        return
+    if owner.foreign is not None and owner.stepped_since:
+        owner.own = True
+    reached = list(_reached(each.event.frame, loss, off, 0))
+    for optimizer in loop.optimizers:
+        if optimizer is not owner and any(m.may_be(r) for m in optimizer.models for r in reached):
+            optimizer.take(each)
+
+
+def _may_clear(each: Seen, optimizer: _Optimizer) -> bool:
+    target = each.event.target
+    if target is None or not target.sure:
+        return True
+    cleared = optimized_models(target) if target.kind == "optimizer" else [target]
+    shared = any(model.may_be(each) for model in optimizer.models for each in cleared)
+    return shared or not cleared or target.may_be(optimizer.value)
+
+
+def _is_cleared(loop: _Round, optimizer: _Optimizer) -> bool:
+    """Whether the loop clears the optimizer's gradients at all: where it never does that is told already."""
+    return any(each.event.kind == "zero" and clears(each, optimizer.value) for each in loop.events)
+
+
+def _reached(frame: Frame, node: ast.expr, off: set[ast.expr | ast.stmt], depth: int) -> Iterator[Value]:
+    """The networks that the gradient of an expression goes back to."""
+    for source in gradient_sources(frame, node, loss=depth == 0, some=True) or ():
+        if (
+            source.kind != "forward"
+            or not isinstance(source.node, ast.Call)
+            or source.node in off
+            or depth > 4
+        ):
+            continue
+        module = source.frame.value(source.node.func)
+        if module is not None:
+            yield module
+        for argument in source.node.args:
+            yield from _reached(source.frame, argument, off, depth + 1)
+
+
+def _finding(file: File, step: Seen, backward: Seen) -> Finding:
+    home = backward.event.frame.file
+    loss = receiver(backward.event.node) or "the other loss"
+    name = stepped(step)
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        step.place(file),
+        f"`{name}` steps on gradients of `{loss}` too, which another optimizer's step was made for",
+        why="nothing clears them before the network's own backward pass, and both are added up",
+        fix=Fix(
+            f"Detach what `{loss}` need not reach, or call `{name}.zero_grad()` before its own backward."
+        ),
+        related=(home.related(backward.event.node, f"`{loss}` reaches the network here"),),
+    )
