@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +14,7 @@ from torchstone.review.syntax.values import Value
 if TYPE_CHECKING:
     from torchstone.review.syntax.file import File
     from torchstone.review.syntax.frames import Frame
-    from torchstone.review.syntax.scopes import Binding
+    from torchstone.review.syntax.scopes import Binding, Scope
 
 Callers = tuple[tuple["Frame", ast.Call], ...]
 Place = Literal["accelerator", "cpu"]
@@ -228,10 +227,71 @@ def _in_torch_class(file: File, node: ast.AST) -> bool:
     return any(file.class_of(file.index.scopes[each]).library_bases() for each in above)
 
 
-def moves(files: list[File]) -> Iterator[tuple[File, ast.Call, Value | None]]:
-    """The calls of `to`, `cuda` and `cpu` in files, each with what it is called on."""
-    for file in files:
-        for name in ("to", "cuda", "cpu", "to_empty"):
-            for call in file.index.calls_by_name.get(name, ()):
-                if isinstance(call.func, ast.Attribute):
-                    yield file, call, file.value(call.func.value)
+@dataclass(frozen=True, eq=False)
+class Move:
+    """A call of `to`, `cuda` or `cpu`.
+
+    Args:
+        file: where it stands.
+        call: the call.
+        value: what it is called on.
+        place: where it moves to; None when it does not, or that is not known.
+    """
+
+    file: File
+    call: ast.Call
+    value: Value | None
+    place: Place | None
+
+
+def moves(file: File) -> list[Move]:
+    """The calls of a file that may move something to a device."""
+    if "moves" not in file.cache:
+        calls = [
+            c for name in ("to", "cuda", "cpu", "to_empty") for c in file.index.calls_by_name.get(name, ())
+        ]
+        file.cache["moves"] = [
+            Move(file, call, file.value(call.func.value), place_of(file.frame_of(call), call))
+            for call in calls
+            if isinstance(call.func, ast.Attribute)
+        ]
+    found: list[Move] = file.cache["moves"]
+    return found
+
+
+def calls_by_scope(file: File) -> dict[Scope, list[ast.Call]]:
+    """The calls that each function itself makes."""
+    if "calls by scope" not in file.cache:
+        by_scope: dict[Scope, list[ast.Call]] = {}
+        for call in file.index.calls():
+            by_scope.setdefault(file.index.scope_of(call), []).append(call)
+        file.cache["calls by scope"] = by_scope
+    found: dict[Scope, list[ast.Call]] = file.cache["calls by scope"]
+    return found
+
+
+def moves_of(file: File, made: ast.Call) -> list[Move]:
+    """The moves of the module that a call makes, and those of what is not known."""
+    if "moves by maker" not in file.cache:
+        by_maker: dict[ast.Call | None, list[Move]] = {}
+        for move in moves(file):
+            if move.value is None or move.value.kind == "module":
+                by_maker.setdefault(move.value.call if move.value is not None else None, []).append(move)
+        file.cache["moves by maker"] = by_maker
+    found: dict[ast.Call | None, list[Move]] = file.cache["moves by maker"]
+    return [*found.get(made, ()), *found.get(None, ())]
+
+
+_DONE_FOR_THE_USER = re.compile(
+    r"DataParallel|fully_shard|FullyShard|deepspeed|[aA]ccelerat(?:e\b|or\()|Fabric|set_default_device"
+    r"|set_default_tensor_type|forward_pre_hook|device_map|dispatch_model|_move_|with torch\.device"
+)
+
+
+def moves_for_the_user(file: File) -> bool:
+    """Whether a wrapper, a framework or the classes of a file may move inputs or models by themselves."""
+    if "moves for the user" not in file.cache:
+        told = _DONE_FOR_THE_USER.search(file.source.text) is not None
+        file.cache["moves for the user"] = told or moves_inside(file)
+    found: bool = file.cache["moves for the user"]
+    return found

@@ -24,12 +24,13 @@ from torchstone.review.mistake import Example
 from torchstone.review.syntax.devices import (
     Callers,
     Part,
+    calls_by_scope,
     gives_cpu_batches,
     makes_on_device,
     moves,
-    moves_inside,
+    moves_for_the_user,
+    moves_of,
     part_of_batch,
-    place_of,
 )
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -87,10 +88,6 @@ GOOD = (
     """,
 )
 
-_DONE_FOR_THE_USER = re.compile(
-    r"DataParallel|fully_shard|FullyShard|deepspeed|[aA]ccelerat(?:e\b|or\()|Fabric|set_default_device"
-    r"|set_default_tensor_type|forward_pre_hook|device_map|dispatch_model|_move_|with torch\.device"
-)
 _ABOUT_DEVICES = re.compile(r"cuda|gpu|device|cpu", re.IGNORECASE)
 
 
@@ -159,15 +156,14 @@ class _Forward:
 
     def _is_done_for_the_user(self, part: Part) -> bool:
         """Whether a wrapper, a framework or the model itself may move things."""
-        files = self._files(part.loader)
-        return any(_DONE_FOR_THE_USER.search(f.source.text) or moves_inside(f) for f in files)
+        return any(moves_for_the_user(file) for file in self._files(part.loader))
 
     def _moves_by_name(self, part: Part) -> bool:
         """Whether something of the batch's name is moved in the same function after all."""
-        scope = self.frame.scope
-        for file, call, _ in moves([self.frame.file]):
-            if file.index.scope_of(call) is scope and isinstance(call.func, ast.Attribute):
-                used = {node.id for node in ast.walk(call.func.value) if isinstance(node, ast.Name)}
+        scope, index = self.frame.scope, self.frame.file.index
+        for move in moves(self.frame.file):
+            if index.scope_of(move.call) is scope and isinstance(move.call.func, ast.Attribute):
+                used = {node.id for node in ast.walk(move.call.func.value) if isinstance(node, ast.Name)}
                 if used & part.names:
                     return True
         return False
@@ -176,16 +172,15 @@ class _Forward:
 
     def _move_of_model(self) -> ast.Call | None:
         """The call that surely moved the model to an accelerator before, when nothing moved it back."""
-        found = None
-        for file, call, value in moves(self._files()):
-            if value is not None and value.kind != "module":
-                continue
-            place = place_of(file.frame_of(call), call)
-            same = value is not None and value.call is self.model.call
-            if place == "cpu" and (same or value is None) and self._is_of_model(call):
+        found, made = None, self.model.call
+        if made is None:
+            return None
+        for move in (move for file in self._files() for move in moves_of(file, made)):
+            same = move.value is not None and move.value.call is made
+            if move.place == "cpu" and (same or move.value is None) and self._is_of_model(move.call):
                 return None
-            if place == "accelerator" and same and self._comes_before(file, call):
-                found = call
+            if move.place == "accelerator" and same and self._comes_before(move.file, move.call):
+                found = move.call
         return found
 
     def _is_of_model(self, call: ast.Call) -> bool:
@@ -220,8 +215,9 @@ class _Forward:
             return False
         if any(makes_on_device(file) for file in files) or self._is_given_away(around):
             return False
-        for file, call, value in moves(files):
-            if value is None and file.index.scope_of(call) not in around:
+        for move in (move for file in files for move in moves(file)):
+            value = move.value
+            if value is None and move.file.index.scope_of(move.call) not in around:
                 continue  # in a function that never sees the model
             if value is None or value.kind not in ("module", "tensor", "loss", "sequence"):
                 return False
@@ -246,12 +242,11 @@ class _Forward:
         """Whether a call that was not followed to this forward pass is given the model."""
         followed = {id(self.node), *(id(call.node) for call in self.seen.calls)}
         for file in self._files():
-            for call in file.index.calls():
-                if id(call) in followed or file.index.scope_of(call) not in around:
-                    continue
+            calls = calls_by_scope(file)
+            for call in (call for scope in around for call in calls.get(scope, ())):
                 frame = file.frame_of(call)
                 given = [*call.args, *(keyword.value for keyword in call.keywords)]
-                values = [frame.value(argument) for argument in given]
+                values = [frame.value(argument) for argument in given] if id(call) not in followed else []
                 if any(value is not None and value.call is self.model.call for value in values):
                     return True
         return False
