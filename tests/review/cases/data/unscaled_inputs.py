@@ -52,9 +52,6 @@ def kinds():
     return [
         v2.Compose([v2.ToImage(), v2.ToDtype(torch.uint8)]),  # safe: still whole numbers
         v2.Compose([v2.RandomCrop(32), v2.ToDtype(torch.float32)]),  # safe: perhaps floats before
-        v2.Compose(
-            [v2.ToImage(), v2.ToDtype(torch.float32), v2.Normalize([127.5], [127.5])]
-        ),  # safe: divided
         v2.Compose([v2.PILToTensor(), v2.ToDtype(dtype=torch.float32)]),  # TS407
     ]
 
