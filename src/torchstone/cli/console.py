@@ -36,7 +36,9 @@ def print_error(error: TorchstoneError) -> None:
     """Print an error as `error: message` and its hint below; for preflight errors every finding."""
     from rich.text import Text
 
-    message, hint = as_flags(error.message), as_flags(error.hint or "")
+    from torchstone.reporting.characters import visible
+
+    message, hint = visible(as_flags(error.message)), visible(as_flags(error.hint or ""))
     text = Text("error: ", style="bold red").append(message, style="not bold default")
     if hint:
         text.append(f"\n{hint}", style="not bold dim")

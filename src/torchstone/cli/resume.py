@@ -32,11 +32,17 @@ def resume(
     """
     from torchstone import api
     from torchstone.cli.console import output_console, print_json
+    from torchstone.runs.directory import RunDirectory
 
+    directory = RunDirectory.open(run)
+    before = directory.read_object(directory.manifest_path)
     resumed = api.resume(run, epochs=epochs, quiet=quiet or json)
+    summary = resumed.summary()
     if json:
-        print_json(resumed.summary())
+        print_json(summary)
     elif not quiet:
-        from torchstone.reporting.terminal import print_run
+        from torchstone.reporting.terminal import print_report_place, print_run
 
-        print_run(output_console(), resumed.summary())
+        # That there was nothing to train is said already; the tables were shown when it was trained.
+        nothing = before.get("status") == "finished" and before.get("epochs") == summary["epochs"]
+        (print_report_place if nothing else print_run)(output_console(), summary)

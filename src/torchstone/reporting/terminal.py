@@ -139,6 +139,11 @@ def print_run(console: Console, summary: Mapping[str, Any]) -> None:
         _print_rows(console, _facts([(name, _plain(text)) for name, text in lines]))
 
 
+def print_report_place(console: Console, summary: Mapping[str, Any]) -> None:
+    """Where the report of a run is that was finished already."""
+    _print_rows(console, _facts([("report", _cell(f"{summary['run']}/report.html"))]))
+
+
 def print_runs(console: Console, rows: Sequence[Mapping[str, Any]], directory: str) -> None:
     """Runs side by side, with the metrics that most of them have."""
     if not rows:
