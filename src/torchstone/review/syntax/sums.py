@@ -228,11 +228,13 @@ def divisor_of(added: Sum, node: ast.expr) -> Divisor | None:
     frame, loop = added.frame, added.loop
     if isinstance(node, ast.Name):
         counter = sum_of(frame, node)
-        if counter is None or counter.loop is not loop:
+        if counter is not None:
+            return _counted(added, counter)
+        bindings = reaching(frame, node)
+        value = bindings[0].value if len(bindings) == 1 and bindings[0].kind == "assign" else None
+        if value is None or bindings[0].path or bindings[0].scope is not frame.scope:
             return None
-        kinds: dict[str, Literal["batches", "samples"]] = {"samples": "samples", "batches": "batches"}
-        kind = kinds.get(counter.kind)
-        return Divisor(kind) if kind is not None and not _counts_answers(counter) else None
+        node = value
     named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
     if not named or not isinstance(node, ast.Call) or len(node.args) != 1:
         return None
@@ -246,6 +248,15 @@ def divisor_of(added: Sum, node: ast.expr) -> Divisor | None:
     data = given(loader.call, 0, "dataset") if loader is not None and loader.call is not None else None
     same = isinstance(data, ast.Name) and data.id == counted
     return Divisor("whole" if chosen and added.kind != "mean loss" else "samples") if same else None
+
+
+def _counted(added: Sum, counter: Sum) -> Divisor | None:
+    """A variable that the same loop counts up."""
+    if counter.loop is not added.loop or _counts_answers(counter):
+        return None
+    if counter.kind == "samples":
+        return Divisor("samples")
+    return Divisor("batches") if counter.kind == "batches" else None
 
 
 def _counts_answers(counter: Sum) -> bool:

@@ -12,7 +12,7 @@ def mean_loss(model, optimizer, loader):
         total += loss * len(x)  # TS105
         losses.append(loss)  # TS105
         epoch_loss += loss.item()  # safe
-    return total / len(loader), losses, epoch_loss
+    return total / len(loader.dataset), losses, epoch_loss
 
 
 def reinforce(policy, optimizer, episodes):

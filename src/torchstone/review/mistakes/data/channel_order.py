@@ -18,6 +18,7 @@ model learns badly. `permute(0, 3, 1, 2)` moves the channels.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
@@ -64,6 +65,8 @@ GOOD = (
     flat = x.reshape(8, -1)
     """,
 )
+
+_CHANNELS = re.compile(r"^(c|ch|chans?|channels?|n_?c\w*|num_c\w*|in_c\w*)\d?$", re.IGNORECASE)
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -112,6 +115,8 @@ def _moves(frame: Frame, picture: ChannelsLast, array: ast.expr, sizes: list[ast
 
 def _reorders(frame: Frame, array: ast.expr, sizes: list[ast.expr]) -> bool:
     """Whether the sizes are the array's own with the last one moved before the two in the middle."""
+    if isinstance(sizes[1], ast.Name) and not _CHANNELS.match(sizes[1].id):
+        return False
     places = [_position(frame, array, size) for size in sizes]
     return [place % 4 if place is not None else None for place in places] == [0, 3, 1, 2]
 
