@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cyclopts import App
 
-_NOT_COMMANDS = ("__init__", "checking", "console", "flags")
+_NOT_COMMANDS = ("__init__", "checking", "console", "flags", "watching")
 COMMANDS = sorted(
     name[:-3]
     for name in os.listdir(os.path.dirname(__file__))
@@ -97,6 +97,10 @@ def _run(arguments: list[str]) -> int:
 
         if (status := checking.quick(arguments[1:])) is not None:
             return status
+    if arguments[:1] == ["watch"]:
+        from torchstone.cli.watch import split
+
+        arguments = ["watch", *split(arguments[1:])]
     return _run_framework(arguments)
 
 

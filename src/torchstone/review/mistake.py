@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Severity
+from torchstone.review.detector import Detector, detector_of
 
 if TYPE_CHECKING:
     from torchstone.review.syntax.file import File
@@ -69,6 +70,7 @@ class Mistake:
         bad: programs with the mistake.
         good: programs that look alike and are right.
         check: the rule for source, None when only a run can show the mistake.
+        detector: what looks for it while a program runs, None when only source can show it.
         path: the mistake's own file.
     """
 
@@ -80,6 +82,7 @@ class Mistake:
     bad: tuple[Example, ...]
     good: tuple[str, ...]
     check: Check | None
+    detector: type[Detector] | None
     path: str
 
     @property
@@ -105,6 +108,7 @@ def read_mistake(module: ModuleType) -> Mistake:
         bad=tuple(Example(_dedent(e.code), e.fixed and _dedent(e.fixed)) for e in module.BAD),
         good=tuple(_dedent(code) for code in module.GOOD),
         check=getattr(module, "check", None),
+        detector=detector_of(module),
         path=module.__file__ or "",
     )
 

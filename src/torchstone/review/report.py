@@ -64,6 +64,7 @@ class Report:
         changes: the files that fixes change, as `(file, old text, new text)`.
         texts: the text of what was not read from disk, by file.
         fail_on: the least severity of a finding that makes `failed` true.
+        steps: how many steps of optimizers were watched.
     """
 
     files: int = 0
@@ -75,6 +76,7 @@ class Report:
     changes: list[tuple[str, str, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     fail_on: Severity = "advice"
+    steps: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The report as the published JSON document (`docs/schemas/findings.json`)."""

@@ -16,19 +16,30 @@ from where it could. Nothing fails.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import has, inside, made_inside, may_touch, runs_once, stepped
 
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
+
 CODE = "TS101"
 NAME = "missing-zero-grad"
 SEVERITY: Severity = "error"
 INVOLVES = ("backward", "step")
+
+_WHY = "backward() adds to the gradients that are there"
 
 BAD = (
     Example(
@@ -115,7 +126,7 @@ def _finding(file: File, step: Seen, loop: Loop, here: list[Seen]) -> Finding:
         SEVERITY,
         place,
         f"`{name}` steps on the gradients of all earlier batches too: nothing in the loop clears them",
-        why="backward() adds to the gradients that are there",
+        why=_WHY,
         fix=_fix(file, step, backward, name),
         related=tuple(related),
     )
@@ -131,3 +142,87 @@ def _fix(file: File, step: Seen, backward: Seen, name: str) -> Fix | None:
     if not same or not isinstance(statement, ast.Expr) or not file.starts_line(statement):
         return Fix(description)
     return Fix(description, safe=True, edits=(file.insert_line(statement, f"{name}.zero_grad()"),))
+
+
+@dataclass
+class _Gradient:
+    """The gradient of one parameter that an optimizer steps on.
+
+    Args:
+        used: it was stepped on, and nothing was seen to clear it since.
+        version: of it before the backward pass that is going on, where it is used and not zero.
+        added: where a backward pass added to it though it was used.
+        times: in how many steps.
+    """
+
+    used: bool = False
+    version: int | None = None
+    added: Place | None = None
+    times: int = 0
+
+
+class Watch(Detector):
+    """Looks whether a step uses a gradient that has parts from before the step before it."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._gradients: weakref.WeakKeyDictionary[Any, _Gradient] = weakref.WeakKeyDictionary()
+
+    def on_backward(self, event: Event) -> None:
+        """Which used gradients are there before new ones come."""
+        if not self.stream.sampled:
+            return
+        for optimizer, state in self._gradients.items():
+            gradient = _probe(optimizer) if state.used else None
+            if gradient is None or not bool(gradient.any()):
+                state.used, state.version, state.added = False, None, None
+            else:
+                state.version = gradient._version
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Which of them were added to."""
+        for optimizer, state in self._gradients.items():
+            gradient = _probe(optimizer) if state.version is not None else None
+            if gradient is not None and gradient._version != state.version:
+                state.added = state.added or event.place
+            state.version = None
+
+    def on_cleared(self, event: Event) -> None:
+        """`zero_grad` of an optimizer or of a module that has its parameters."""
+        for optimizer, state in self._gradients.items():
+            if event.subject is optimizer or _shares(event.subject, optimizer):
+                state.used, state.version, state.added = False, None, None
+
+    def on_step_began(self, event: Event) -> None:
+        """Judges the step, for its own optimizer."""
+        state = self._gradients.setdefault(event.subject, _Gradient())
+        state.times += state.added is not None
+        if state.added is None or state.times < 2:
+            return
+        self.found(
+            "The optimizer steps on the gradients of earlier batches too: nothing cleared them after the "
+            "step before",
+            why=_WHY,
+            place=event.place,
+            fix="Call `zero_grad()` of the optimizer before the backward pass.",
+            related=((state.added, "this added to gradients that were used already"),),
+            optimizer=type(event.subject).__name__,
+        )
+
+    def on_step_ended(self, event: Event) -> None:
+        """What was used."""
+        state = self._gradients.setdefault(event.subject, _Gradient())
+        state.used, state.version, state.added = _probe(event.subject) is not None, None, None
+
+
+def _probe(optimizer: Any) -> Any:
+    """The gradient of the optimizer's smallest parameter that has one and is dense."""
+    held = [parameter for group in optimizer.param_groups[:2] for parameter in group["params"][:8]]
+    dense = [one for one in held if one.grad is not None and not one.grad.is_sparse]
+    return min(dense, key=lambda one: one.numel()).grad if dense else None
+
+
+def _shares(module: Any, optimizer: Any) -> bool:
+    """Whether a module has a parameter of an optimizer."""
+    own = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    return hasattr(module, "parameters") and any(id(parameter) in own for parameter in module.parameters())

@@ -1,0 +1,60 @@
+"""`torchstone watch SCRIPT`: run a script and see its mistakes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Severity = Literal["error", "warning", "advice"]
+
+
+def split(arguments: list[str]) -> list[str]:
+    """The words after `watch`, with `--` before the script, so that what follows is the script's own."""
+    waiting = iter(enumerate(arguments))
+    for place, word in waiting:
+        if word in ("-m", "--module"):
+            return [*arguments[: place + 2], "--", *arguments[place + 2 :]]
+        if word.startswith("--module=") or word == "--":
+            return [*arguments[: place + 1], *(() if word == "--" else ("--",)), *arguments[place + 1 :]]
+        if not word.startswith("-"):
+            return [*arguments[:place], "--", *arguments[place:]]
+        if word in ("--format", "--output", "-o", "--fail-on", "--stop-on"):
+            next(waiting, None)
+    return arguments
+
+
+def watch(
+    *command: str,
+    module: Annotated[str | None, Parameter(name=("--module", "-m"))] = None,
+    format: Literal["terminal", "json", "sarif"] = "terminal",  # noqa: A002 - the same word as in `check`
+    output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
+    fail_on: Severity | None = None,
+    stop_on: Severity | None = None,
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Run a training script as python would, and see its mistakes while it runs.
+
+    The script is not changed, and neither is what it computes. What it prints stays on stdout, findings go to
+    stderr, and the exit status is the script's own.
+
+    For example:
+
+      torchstone watch train.py --epochs 3
+      torchstone watch -m package.train --epochs 3
+      torchstone watch --format json --output findings.json train.py
+
+    Args:
+        command: The script and its arguments.
+        module: Run a module, as python -m does; its arguments follow.
+        format: How findings are written at the end.
+        output: Write them to this file.
+        fail_on: The least severity that makes status 1 of the script's 0.
+        stop_on: The least severity that ends the script at once.
+        quiet: Say nothing but the findings at the end.
+        json: The same as --format json.
+    """
+    from torchstone.cli.watching import Request, perform
+
+    perform(Request(list(command), module, "json" if json else format, output, fail_on, stop_on, quiet))

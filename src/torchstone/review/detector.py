@@ -1,0 +1,92 @@
+"""What looks for one mistake while a program runs."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from torchstone.finding import Finding, Fix, Related
+from torchstone.review.places import Place, shown
+
+if TYPE_CHECKING:
+    from torchstone.review.naming import Names
+    from torchstone.review.stream import Stream
+    from torchstone.review.watcher import Watcher
+
+
+class Detector:
+    """Looks for the mistake of the file that it stands in, under `mistakes/`.
+
+    A method `on_<kind>(event)` gets the events of that kind (see `events/`). Nothing that it is given may be
+    kept but weakly, changed, or computed on in a way that draws random numbers; what costs more than a
+    look is done in sampled steps only (`self.stream.sampled`).
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
+        module = sys.modules[type(self).__module__]
+        self.code: str = module.CODE
+        self.name: str = module.NAME
+        self.severity: Any = module.SEVERITY
+
+    @property
+    def stream(self) -> Stream:
+        """Where the events come from."""
+        return self.watcher.stream
+
+    @property
+    def names(self) -> Names:
+        """What things are called in the user's program."""
+        return self.watcher.names
+
+    def found(
+        self,
+        message: str,
+        *,
+        why: str,
+        place: Place | None,
+        fix: str | None = None,
+        related: tuple[tuple[Place | None, str], ...] = (),
+        cause: Any = None,
+        severity: Any = None,
+        **evidence: Any,
+    ) -> None:
+        """Reports the mistake, once for each cause.
+
+        Args:
+            message: what is wrong, by the program's own names.
+            why: why it matters.
+            place: the line to change.
+            fix: what to do.
+            related: other lines that take part, each with a few words.
+            cause: what makes two findings the same one; default: the place.
+            severity: another than the mistake's.
+            **evidence: numbers, shapes, names that were seen; `step` is added.
+        """
+        self.watcher.report(
+            Finding(
+                code=self.code,
+                name=self.name,
+                severity=severity or self.severity,
+                message=message,
+                why=why,
+                file=None if place is None else shown(place.file),
+                line=None if place is None else place.line,
+                column=None if place is None else 1,
+                evidence={"step": self.stream.step, **evidence},
+                fix=None if fix is None else Fix(fix),
+                related=tuple(
+                    Related(shown(other.file), other.line, 1, words)
+                    for other, words in related
+                    if other is not None
+                ),
+            ),
+            cause if cause is not None else place,
+        )
+
+
+def detector_of(module: Any) -> type[Detector] | None:
+    """The detector that a mistake's file defines; None for a mistake that only source shows."""
+    found = (each for _, each in inspect.getmembers(module, inspect.isclass) if issubclass(each, Detector))
+    return next((each for each in found if each.__module__ == module.__name__), None)

@@ -1,0 +1,46 @@
+"""Gradients that are clipped, and gradient scalers.
+
+`clipped`: subject the list of parameters; `name`. `scaler`: subject the `GradScaler`; `action` (`unscale_`,
+`step` or `update`), `optimizer`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch.nn import utils
+
+from torchstone.review.stream import Stream
+
+
+def install(stream: Stream) -> None:
+    """Replaces the functions of `torch.nn.utils` and the methods of `torch.amp.GradScaler`."""
+    for name in ("clip_grad_norm_", "clip_grad_value_"):
+        stream.replace(utils, name, _clipping(stream, name, getattr(utils, name)))
+    scaler = torch.amp.GradScaler
+    for name in ("unscale_", "step", "update"):
+        stream.replace(scaler, name, _scaling(stream, name, vars(scaler)[name]))
+
+
+def _clipping(stream: Stream, name: str, original: Any) -> Any:
+    @functools.wraps(original)
+    def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        if stream.quiet or not stream.wants("clipped"):
+            return original(parameters, *args, **kwargs)
+        held = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+        result = original(held, *args, **kwargs)
+        stream.emit("clipped", held, name=name)
+        return result
+
+    return clip
+
+
+def _scaling(stream: Stream, name: str, original: Any) -> Any:
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        stream.emit("scaler", self, action=name, optimizer=args[0] if args else None)
+        return original(self, *args, **kwargs)
+
+    return method

@@ -1,0 +1,44 @@
+"""Modules that are called.
+
+`forward`: subject the module; `args`, `kwargs`, `output`, `root` (called by the program itself, not by
+another module), `training`. Modules inside of others are told only in sampled steps. `forward_began` comes
+before, for root modules: `args`, `kwargs`.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+from torch import nn
+
+from torchstone.review.places import calling_frame
+from torchstone.review.stream import Stream
+
+
+def install(stream: Stream) -> None:
+    """Replaces `nn.Module.__call__`; torch's own hooks would make `torch.compile` warn and compile anew."""
+    original = nn.Module.__call__
+    state = threading.local()
+
+    @functools.wraps(original)
+    def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        depth = getattr(state, "depth", 0)
+        if stream.quiet or (depth and not stream.sampled):
+            return original(self, *args, **kwargs)
+        if not depth:
+            if stream.names is not None:
+                stream.names.know(self, calling_frame())
+            stream.emit("forward_began", self, args=args, kwargs=kwargs)
+        state.depth = depth + 1
+        try:
+            output = original(self, *args, **kwargs)
+        finally:
+            state.depth = depth
+        stream.emit(
+            "forward", self, args=args, kwargs=kwargs, output=output, root=not depth, training=self.training
+        )
+        return output
+
+    stream.replace(nn.Module, "__call__", call)

@@ -1,0 +1,114 @@
+"""A script or module that is run as `python` would run it, with something done before and after."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import runpy
+import signal
+import sys
+import types
+from importlib.machinery import SourceFileLoader
+from typing import NoReturn
+
+from torchstone.errors import UsageError
+from torchstone.review.places import is_users
+
+
+def run_script(path: str, arguments: list[str]) -> None:
+    """Runs a file as the program: `__main__`, `sys.argv` and `sys.path` are those that `python path` gives.
+
+    Raises:
+        UsageError: there is no such file, or it is no Python.
+        BaseException: what the script raises, `SystemExit` among them.
+    """
+    if not os.path.isfile(path):
+        raise UsageError(f"There is no script {path}.", hint="torchstone watch SCRIPT [ARGUMENTS]")
+    try:
+        full = os.path.abspath(path)
+        with open(full, "rb") as file:
+            code = compile(file.read(), full, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise UsageError(f"{path}{f':{line}' if line else ''} is no Python: {error}.") from None
+    main = types.ModuleType("__main__")
+    main.__dict__.update(
+        __file__=full,
+        __builtins__=__builtins__,
+        __loader__=SourceFileLoader("__main__", full),
+        __cached__=None,
+        __spec__=None,
+    )
+    sys.argv = [path, *arguments]
+    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    sys.modules["__main__"] = main
+    exec(code, main.__dict__)  # noqa: S102 - the user's own script, which they asked to run
+
+
+def run_module(name: str, arguments: list[str]) -> None:
+    """Runs a module as `python -m name` would.
+
+    Raises:
+        UsageError: there is no such module.
+    """
+    sys.argv = [name, *arguments]
+    sys.path[0] = os.getcwd()
+    try:
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    except ImportError as error:
+        if error.name == name or str(error).startswith(("No module named", name)):
+            raise UsageError(f"There is no module {name} to run: {error}.") from None
+        raise
+
+
+def show(error: BaseException) -> None:
+    """Prints what ended the script, as python would."""
+    if not isinstance(error, SystemExit):
+        error.__traceback__ = users_traceback(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
+    elif error.code is not None and not isinstance(error.code, int):
+        sys.stderr.write(f"{error.code}\n")
+
+
+def leave(error: BaseException | None, *, failed: bool = False) -> NoReturn:
+    """Ends this process with the status that `python` would give, by a signal where it would.
+
+    Args:
+        error: what ended the script.
+        failed: whether the status 0 becomes 1.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        atexit.register(_end_by_signal)
+        sys.exit(130)
+    status = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code
+        status = code if isinstance(code, int) else int(code is not None)
+    sys.exit(1 if failed and status == 0 else status)
+
+
+def _end_by_signal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def users_traceback(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """A traceback that begins in the user's script, as if nobody had run it."""
+    first = traceback
+    while first is not None and not is_users(first.tb_frame.f_code.co_filename):
+        first = first.tb_next
+    return _without_ours(first if first is not None else traceback)
+
+
+def _without_ours(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """The same without the frames of this package, which stand between the user's and torch's."""
+    ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+    kept = []
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(ours):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    following = None
+    for each in reversed(kept):
+        following = types.TracebackType(following, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return following

@@ -1,0 +1,109 @@
+"""A program that is watched: hook points, detectors, and what they find."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from torchstone.finding import Finding, Severity
+from torchstone.review.arrival import when_imported
+from torchstone.review.catalogue import load_catalogue
+from torchstone.review.detector import Detector
+from torchstone.review.naming import Names
+from torchstone.review.report import SEVERITIES, Report, place_of
+from torchstone.review.stream import Stream
+
+
+class StoppedByFinding(BaseException):
+    """Ends the program at a finding, where that was asked for with `stop_on`."""
+
+
+class Watcher:
+    """Watches the PyTorch of this process from `start` to `stop`.
+
+    Args:
+        codes: the mistakes that are looked for; None for all that a run can show.
+        on_finding: is told of each finding when it is made.
+        stop_on: the least severity of a finding that ends the program at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        codes: frozenset[str] | None = None,
+        on_finding: Callable[[Finding], None] | None = None,
+        stop_on: Severity | None = None,
+    ) -> None:
+        self.names = Names()
+        self.stream = Stream(self._failed, self.names)
+        self.findings: list[Finding] = []
+        self.failures: list[str] = []
+        self._causes: set[Any] = set()
+        self._on_finding = on_finding
+        self._stopping = () if stop_on is None else SEVERITIES[: SEVERITIES.index(stop_on) + 1]
+        self._detectors = [
+            mistake.detector(self)
+            for mistake in load_catalogue()
+            if mistake.detector is not None and (codes is None or mistake.code in codes)
+        ]
+        self._process = os.getpid()
+
+    def start(self) -> None:
+        """Begins, as soon as the program imports torch."""
+        for detector in self._detectors:
+            self.stream.subscribe(detector)
+        self.stream.at_end(when_imported("torch", self._install))
+        os.register_at_fork(after_in_child=self._leave)
+
+    def _install(self) -> None:
+        # Imported by name, as reading source must work where there is no torch.
+        importlib.import_module("torchstone.review.events").install_all(self.stream)
+
+    def stop(self, error: BaseException | None = None) -> Report:
+        """Ends; PyTorch is afterwards what it was.
+
+        Args:
+            error: what ended the program, where it failed.
+        """
+        if error is not None:
+            self.stream.emit("crash", error)
+        self.stream.emit("end")
+        self.stream.close()
+        return self.report_so_far()
+
+    def report_so_far(self) -> Report:
+        """What was found, the worst first."""
+        return Report(
+            findings=sorted(self.findings, key=_order), notes=list(self.failures), steps=self.stream.step
+        )
+
+    def report(self, finding: Finding, cause: Any) -> None:
+        """Takes a finding, the first of its cause."""
+        if (finding.code, cause) in self._causes:
+            return
+        self._causes.add((finding.code, cause))
+        self.findings.append(finding)
+        if self._on_finding is not None:
+            self._on_finding(finding)
+        if finding.severity in self._stopping:
+            raise StoppedByFinding(finding.code)
+
+    def _failed(self, owner: Any, error: Exception) -> None:
+        """A detector of ours failed: the program goes on, and one line says so."""
+        code = owner.code if isinstance(owner, Detector) else type(owner).__name__
+        words = f"torchstone: {code} stopped watching: {type(error).__name__}: {error}"
+        self.failures.append(words)
+        sys.stderr.write(f"{words}\n")
+
+    def _leave(self) -> None:
+        """In a child process nothing is watched: its parent reports."""
+        if not self.stream.closed:
+            self.stream.close()
+            self.findings.clear()
+
+
+def _order(finding: Finding) -> Any:
+    return (SEVERITIES.index(finding.severity), *place_of(finding))

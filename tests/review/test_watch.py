@@ -1,0 +1,186 @@
+"""A watched script does what it did unwatched: output, status, weights, tracebacks; mistakes are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+TRAINING = """
+    import hashlib, sys
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    data = torch.utils.data.TensorDataset(torch.randn(64, 4), torch.randint(0, 2, (64,)))
+    loader = torch.utils.data.DataLoader(data, batch_size=16, shuffle=True, num_workers={workers})
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    for epoch in range(3):
+        model.train()
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        schedule.step()
+    weights = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
+    print(hashlib.sha256(weights).hexdigest(), torch.rand(1).item(), sys.argv[1:], __name__, sys.path[0])
+"""
+
+
+def script(folder: Path, text: str, name: str = "train.py") -> Path:
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def watch(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return python(folder, "-m", "torchstone", "watch", *words)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_watched_script_prints_and_computes_what_it_did_unwatched(tmp_path: Path, workers: int) -> None:
+    script(tmp_path, TRAINING.format(workers=workers))
+    plain = python(tmp_path, "train.py", "--epochs", "3", "--help")
+    watched = watch(tmp_path, "train.py", "--epochs", "3", "--help")
+    assert (watched.stdout, watched.returncode) == (plain.stdout, 0)
+    assert "--help" in watched.stdout
+    assert watched.stderr == "torchstone watched 12 steps and found no mistake.\n"
+
+
+def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    script(
+        tmp_path / "package",
+        "from . import part\nimport sys\nprint(part.x, sys.argv[1:], __name__)",
+        "run.py",
+    )
+    script(tmp_path / "package", "x = 3", "part.py")
+    watched = watch(tmp_path, "-m", "package.run", "--deep")
+    assert (watched.stdout, watched.returncode) == ("3 ['--deep'] __main__\n", 0)
+    missing = watch(tmp_path, "-m", "package.none")
+    assert missing.returncode == 2
+    assert "There is no module package.none" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "sys.exit(3)",
+        "sys.exit('no')",
+        "sys.exit()",
+        "raise SystemExit(0)",
+        "1 / 0",
+        "model(torch.randn(2, 5))",
+    ],
+)
+def test_status_and_traceback_are_those_of_python(tmp_path: Path, ending: str) -> None:
+    text = "import sys, torch\nmodel = torch.nn.Sequential(torch.nn.Linear(4, 2))\ndef main():\n"
+    script(tmp_path, f"{text}    {ending}\nmain()\n")
+    plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "train.py")
+    assert watched.returncode == plain.returncode
+    assert watched.stderr.startswith(plain.stderr)
+    assert watched.stderr.removeprefix(plain.stderr) == "torchstone watched 0 steps and found no mistake.\n"
+
+
+def test_torch_is_imported_when_the_script_imports_it(tmp_path: Path) -> None:
+    script(tmp_path, "import sys\nprint('torch' in sys.modules)\nimport torch\nprint(torch.nn.Linear(1, 1))")
+    assert watch(tmp_path, "train.py").stdout.startswith("False\nLinear(")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals as on Unix")
+def test_ctrl_c_ends_by_the_signal_and_still_reports(tmp_path: Path) -> None:
+    script(tmp_path, "import time, torch\nprint('ready', flush=True)\ntime.sleep(60)")
+    words = [sys.executable, "-m", "torchstone", "watch", "train.py"]
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in errors
+    assert errors.endswith("torchstone watched 0 steps and found no mistake.\n")
+
+
+def test_a_finding_is_told_at_once_and_in_the_report(tmp_path: Path) -> None:
+    wrong = TRAINING.format(workers=0).replace("optimizer.zero_grad()", "pass")
+    script(tmp_path, wrong)
+    watched = watch(tmp_path, "--format", "json", "--output", "findings.json", "train.py")
+    assert watched.returncode == 0
+    assert watched.stdout == python(tmp_path, "train.py").stdout
+    assert watched.stderr.startswith("torchstone: train.py:19: TS101 missing-zero-grad (step 2): ")
+    report = json.loads((tmp_path / "findings.json").read_text())
+    (finding,) = report["findings"]
+    assert (finding["code"], finding["file"], finding["line"]) == ("TS101", "train.py", 19)
+    assert finding["evidence"]["step"] == 2
+    assert finding["related"][0]["line"] == 17
+    assert watch(tmp_path, "--fail-on", "error", "train.py").returncode == 1
+    stopped = watch(tmp_path, "--stop-on", "error", "train.py")
+    assert (stopped.stdout, stopped.returncode) == ("", 1)
+
+
+def test_what_cannot_be_run_is_a_usage_error(tmp_path: Path) -> None:
+    script(tmp_path, "def x(:\n", "broken.py")
+    for words, message in (
+        (["none.py"], "There is no script none.py"),
+        (["broken.py"], "broken.py:1 is no Python"),
+        ([], "No script was given"),
+    ):
+        watched = watch(tmp_path, *words)
+        assert watched.returncode == 2
+        assert message in watched.stderr
+        assert "Traceback" not in watched.stderr
+
+
+def test_compiled_code_is_compiled_as_often_and_computes_the_same(tmp_path: Path) -> None:
+    script(
+        tmp_path,
+        """
+        import hashlib
+        import torch
+        from torch import nn
+        from torch._dynamo.utils import counters
+
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))
+        compiled = torch.compile(model, backend="aot_eager")
+
+        @torch.compile(backend="aot_eager")
+        def compare(outputs, targets):
+            return nn.functional.cross_entropy(outputs, targets)
+
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for epoch in range(2):
+            model.train()
+            for step in range(3):
+                optimizer.zero_grad()
+                compare(compiled(torch.randn(16, 4)), torch.randint(0, 2, (16,))).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                compiled(torch.randn(16, 4)), model(torch.randn(3, 4))
+        weights = b"".join(parameter.detach().numpy().tobytes() for parameter in model.parameters())
+        print(hashlib.sha256(weights).hexdigest(), dict(counters["stats"]), dict(counters["frames"]))
+        """,
+    )
+    plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "train.py")
+    assert "unique_graphs" in plain.stdout
+    assert watched.stdout == plain.stdout
