@@ -24,6 +24,9 @@ _DEVICE_NAME = re.compile(r"device|cuda|gpu|rank", re.IGNORECASE)
 _PEELED = words("iter next list tuple reversed")
 _PLACED = words("to cuda cpu type type_as")
 _KEEPS_PLACE = SAME_TENSOR_METHODS - _PLACED
+_MAKERS = frozenset(
+    f"torch.{name}" for name in words("zeros ones rand randn randint arange full empty linspace eye")
+)
 _MOST = 60
 
 
@@ -151,6 +154,31 @@ class _Tracer:
         if same and node.args and not isinstance(node.args[0], ast.List | ast.Tuple):
             return self.trace(Origin(here.frame, node.args[0], here.callers))
         return None
+
+
+def made_on_cpu(frame: Frame, node: ast.expr) -> ast.Call | None:
+    """The call that makes a tensor where torch makes them by default, when nothing moves it afterwards."""
+    for _ in range(_MOST):
+        if isinstance(node, ast.Name):
+            bindings = frame.file.reaching(frame.scope).of(node) or ()
+            if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].path:
+                return None
+            if bindings[0].scope is not frame.scope or bindings[0].value is None:
+                return None
+            node = bindings[0].value
+            continue
+        if not isinstance(node, ast.Call):
+            return None
+        name = frame.name(node.func)
+        if name in _MAKERS:
+            return None if any(k.arg in ("device", "out", None) for k in node.keywords) else node
+        if name == "torch.autograd.Variable" and node.args:
+            node = node.args[0]
+        elif name is None and isinstance(node.func, ast.Attribute) and node.func.attr in _KEEPS_PLACE:
+            node = node.func.value
+        else:
+            return None
+    return None
 
 
 def loader_behind(frame: Frame, node: ast.expr, path: tuple[int | None, ...]) -> Value | None:
@@ -288,10 +316,17 @@ _DONE_FOR_THE_USER = re.compile(
 )
 
 
+def is_wrapped(file: File) -> bool:
+    """Whether a file speaks of wrappers or settings that move things or make them elsewhere."""
+    if "wrapped" not in file.cache:
+        file.cache["wrapped"] = _DONE_FOR_THE_USER.search(file.source.text) is not None
+    found: bool = file.cache["wrapped"]
+    return found
+
+
 def moves_for_the_user(file: File) -> bool:
     """Whether a wrapper, a framework or the classes of a file may move inputs or models by themselves."""
     if "moves for the user" not in file.cache:
-        told = _DONE_FOR_THE_USER.search(file.source.text) is not None
-        file.cache["moves for the user"] = told or moves_inside(file)
+        file.cache["moves for the user"] = is_wrapped(file) or moves_inside(file)
     found: bool = file.cache["moves for the user"]
     return found

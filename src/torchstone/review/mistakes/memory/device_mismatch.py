@@ -3,7 +3,8 @@
 ## What it does
 Follows batches from their `DataLoader` to the call of the model and of the loss, and reports a batch that is
 never moved while the model is, labels that are never moved while the inputs are, and a model that is never
-moved while the batches are.
+moved while the batches are. In the `forward` of a model that is moved it reports tensors that are made on the
+CPU and given to a layer, such as the first hidden state.
 
 ## Why is this bad?
 On a machine with a GPU the program stops with "Expected all tensors to be on the same device". On the machine
@@ -16,6 +17,7 @@ it was written on, without one, it runs.
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 
@@ -23,9 +25,12 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.devices import (
     Callers,
+    Move,
     Part,
     calls_by_scope,
     gives_cpu_batches,
+    is_wrapped,
+    made_on_cpu,
     makes_on_device,
     moves,
     moves_for_the_user,
@@ -35,9 +40,10 @@ from torchstone.review.syntax.devices import (
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
+from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.outputs import loss_calls
 from torchstone.review.syntax.scopes import Scope
-from torchstone.review.syntax.values import Value
+from torchstone.review.syntax.values import Class, Value
 
 CODE = "TS708"
 NAME = "device-mismatch"
@@ -88,6 +94,13 @@ GOOD = (
     """,
 )
 
+_WITH_PARAMETERS = frozenset(
+    f"torch.nn.{name}"
+    for name in words(
+        "Linear Bilinear Embedding Conv1d Conv2d Conv3d LSTM GRU RNN LSTMCell GRUCell RNNCell "
+        "MultiheadAttention Transformer TransformerEncoder TransformerDecoder"
+    )
+)
 _ABOUT_DEVICES = re.compile(r"cuda|gpu|device|cpu", re.IGNORECASE)
 
 
@@ -105,6 +118,63 @@ def check(file: File) -> Iterator[Finding]:
             if found is not None:
                 done.add(id(seen.event.node))
                 yield found
+    yield from _made_in_forward(file)
+
+
+def _made_in_forward(file: File) -> Iterator[Finding]:
+    """Tensors that the forward of a moved model makes on the CPU for its layers."""
+    for cls in file.classes:
+        forward = cls.method("forward") if cls.is_module else None
+        if forward is None or forward[0] is not cls:
+            continue
+        frame = file.root(forward[1])
+        for call in calls_by_scope(file).get(forward[1], ()):
+            layer = frame.value(call.func)
+            if layer is None or layer.kind != "module" or layer.name not in _WITH_PARAMETERS:
+                continue
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+                parts = argument.elts if isinstance(argument, ast.Tuple) else [argument]
+                made = next((m for part in parts if (m := made_on_cpu(frame, part)) is not None), None)
+                moved = _move_of_class(file, cls) if made is not None else None
+                if made is not None and moved is not None:
+                    yield _made_finding(file, cls, made, call, moved)
+                    break
+
+
+def _move_of_class(file: File, cls: Class) -> Move | None:
+    """A move of an object of a class, in its own file or in one that imports it."""
+    files = [file, *file.project.importers(file)]
+    if any(is_wrapped(each) for each in files):
+        return None
+    for move in (move for each in files for move in moves(each)):
+        value = move.value
+        other = value.cls if value is not None and value.kind == "module" else None
+        if other is None or move.place != "accelerator" or other.name != cls.name:
+            continue
+        if other is cls or os.path.abspath(other.file.source.path) == os.path.abspath(file.source.path):
+            return move
+    return None
+
+
+def _made_finding(file: File, cls: Class, made: ast.Call, used: ast.Call, moved: Move) -> Finding:
+    function = ast.unparse(made.func)
+    inputs = file.index.scope_of(made).parameters[1:2]
+    text = ast.get_source_segment(file.source.text, made)
+    simple = text is not None and inputs and not text[:-1].rstrip().endswith(",")
+    edits = (file.replace(made, f"{text[:-1]}, device={inputs[0]}.device)"),) if text and simple else ()
+    related = [file.related(used, f"`{ast.unparse(used.func)}` is given it here")]
+    if moved.call in moved.file.index.parents:
+        related.append(moved.file.related(moved.call, f"`{cls.name}` is moved to a device here"))
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        made,
+        f"`{function}` makes this tensor on the CPU, and `{cls.name}` is moved to a device",
+        why="on a machine with a GPU this stops with an error",
+        fix=Fix("Make it on the device of the inputs.", edits=edits),
+        related=tuple(related),
+    )
 
 
 class _Forward:
