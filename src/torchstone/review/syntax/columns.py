@@ -376,6 +376,10 @@ def _call(place: _Place, node: ast.Call, depth: int) -> Columns | None:
         if inside is None or dropped is None:
             return None
         return _chosen(inside, place, Selection("without", dropped))
+    if last == "select" and len(node.args) == 1 and not node.keywords:
+        names = written_names(frame, node.args[0])
+        inside = _trace(place.at(node.func.value), depth)
+        return _chosen(inside, place, Selection("names", names)) if inside is not None and names else None
     return _root(place, node) if last in ("dropna", "sample", "reset_index", "sort_values") else None
 
 

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import torch
+from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 from torch import nn
@@ -86,6 +88,30 @@ def give():
     df = pd.read_excel("wine.xlsx")
     good = (df["quality"] > 6).astype(int)
     return Given(df.iloc[:, :].values, good.values)  # TS411
+
+
+def after_the_split():
+    df = pd.read_csv("houses.csv")
+    X = df.drop("id", axis=1)  # TS411
+    X_train, X_test, y_train, y_test = train_test_split(X, df["price"], test_size=0.2, random_state=1)
+    inputs, targets = torch.tensor(X_train.values), torch.tensor(y_train.values).view(-1, 1)
+    model = nn.Linear(8, 1)
+    criterion = nn.MSELoss()
+    return criterion(model(inputs), targets)
+
+
+def by_polars():
+    df = pl.read_csv("houses.csv")
+    X = df.select(["size", "rooms", "price"]).to_numpy()  # TS411
+    return TensorDataset(torch.tensor(X), torch.tensor(df["price"].to_numpy()))
+
+
+def put_in_later():
+    flowers = load_iris()
+    df = pd.DataFrame(flowers.data, columns=flowers.feature_names)
+    X = df.values  # safe: the target is put into the table after this
+    df["kind"] = flowers.target
+    return TensorDataset(torch.tensor(X), torch.tensor(df["kind"].values))
 
 
 def dropped():

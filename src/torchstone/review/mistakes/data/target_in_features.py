@@ -154,7 +154,8 @@ def _changed(features: Columns, target: Columns) -> bool:
         for node, columns in changes(file, scope, name):
             if columns is None:
                 return True
-            after = target.frame.file is not file or getattr(node, "lineno", 0) > target.node.lineno
+            elsewhere = file not in (target.frame.file, features.frame.file)
+            after = elsewhere or getattr(node, "lineno", 0) > min(target.node.lineno, features.node.lineno)
             written = written_names(file.frame_of(node), columns)
             if after and (written is None or written & target.chosen.names):
                 return True
