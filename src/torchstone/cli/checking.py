@@ -125,15 +125,16 @@ def perform(paths: Sequence[str], flags: CheckFlags) -> int:
         paths: files and folders; `-` for stdin; none for the current folder.
         flags: what was asked.
     """
-    from torchstone import api
+    # Not through `torchstone.api`, whose other verbs cost a short check several milliseconds.
+    from torchstone.review.paths import Options, check_content, check_paths
 
     _refuse_what_contradicts(paths, flags)
     name = flags.stdin_filename or ("stdin.py" if "-" in paths else None)
     if name is not None:
         content = _stdin(name)
-        report = api.check(name, text=content.text, **_options(flags))
+        report = check_content(content.text, name, Options(**_options(flags)))
         return _shown(report, flags, content, name)
-    report = api.check(*(paths or ["."]), **_options(flags))
+    report = check_paths(paths or ["."], Options(**_options(flags)))
     return _shown(report, flags, None, None)
 
 

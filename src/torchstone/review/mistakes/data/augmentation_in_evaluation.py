@@ -36,6 +36,7 @@ from torchstone.review.syntax.origins import Origin, resolved
 CODE = "TS405"
 NAME = "augmentation-in-evaluation"
 SEVERITY: Severity = "warning"
+MENTIONS = ("torchvision", "Compose")
 
 BAD = (
     Example(

@@ -27,6 +27,7 @@ from torchstone.review.syntax.loaders import Loader, loaders
 CODE = "TS409"
 NAME = "drop-last-in-evaluation"
 SEVERITY: Severity = "warning"
+MENTIONS = ("drop_last",)
 
 BAD = (
     Example(

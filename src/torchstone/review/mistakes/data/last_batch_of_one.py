@@ -34,6 +34,7 @@ from torchstone.review.syntax.values import Value
 CODE = "TS414"
 NAME = "last-batch-of-one"
 SEVERITY: Severity = "warning"
+MENTIONS = ("BatchNorm1d",)
 
 BAD = (
     Example(

@@ -33,6 +33,7 @@ from torchstone.review.syntax.values import Class
 CODE = "TS406"
 NAME = "repeated-randomness"
 SEVERITY: Severity = "warning"
+MENTIONS = ("__getitem__|worker_init_fn",)
 
 BAD = (
     Example(

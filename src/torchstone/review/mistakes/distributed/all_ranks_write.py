@@ -29,6 +29,7 @@ from torchstone.review.syntax.scopes import FunctionNode, Scope
 CODE = "TS905"
 NAME = "all-ranks-write"
 SEVERITY: Severity = "warning"
+MENTIONS = ("save", "DistributedDataParallel|init_process_group")
 
 BAD = (
     Example(

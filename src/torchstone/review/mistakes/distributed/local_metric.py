@@ -31,6 +31,8 @@ from torchstone.review.syntax.values import Value
 CODE = "TS907"
 NAME = "local-metric"
 SEVERITY: Severity = "warning"
+MENTIONS = ("_grad|inference_mode",)
+INVOLVES = ("DistributedSampler",)
 
 BAD = (
     Example(

@@ -32,6 +32,7 @@ from torchstone.review.syntax.training import loss_of
 CODE = "TS906"
 NAME = "wrapped-state"
 SEVERITY: Severity = "warning"
+MENTIONS = (".module(", "backward")
 
 BAD = (
     Example(

@@ -29,6 +29,7 @@ from torchstone.review.syntax.origins import Origin, resolved
 CODE = "TS706"
 NAME = "float64-creep"
 SEVERITY: Severity = "warning"
+MENTIONS = ("numpy", "Parameter|from_pretrained|register_buffer")
 
 BAD = (
     Example(

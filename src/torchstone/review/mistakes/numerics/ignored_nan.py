@@ -31,6 +31,7 @@ from torchstone.review.syntax.training import has, inside, loss_of
 CODE = "TS605"
 NAME = "ignored-nan"
 SEVERITY: Severity = "warning"
+MENTIONS = ("nan|inf|finite", "backward")
 
 BAD = (
     Example(

@@ -30,6 +30,7 @@ from torchstone.review.syntax.scopes import children
 CODE = "TS602"
 NAME = "unsafe-log"
 SEVERITY: Severity = "warning"
+MENTIONS = ("log",)
 
 BAD = (
     Example(

@@ -30,6 +30,7 @@ from torchstone.review.syntax.origins import Origin, origins, resolved
 CODE = "TS604"
 NAME = "zero-deviation"
 SEVERITY: Severity = "warning"
+MENTIONS = ("std",)
 
 BAD = (
     Example(
