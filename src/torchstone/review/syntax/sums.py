@@ -235,6 +235,8 @@ def divisor_of(added: Sum, node: ast.expr) -> Divisor | None:
         if value is None or bindings[0].path or bindings[0].scope is not frame.scope:
             return None
         node = value
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        return Divisor("samples") if _holds_sizes(frame, node.value, loop) else None
     named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
     if not named or not isinstance(node, ast.Call) or len(node.args) != 1:
         return None
@@ -248,6 +250,17 @@ def divisor_of(added: Sum, node: ast.expr) -> Divisor | None:
     data = given(loader.call, 0, "dataset") if loader is not None and loader.call is not None else None
     same = isinstance(data, ast.Name) and data.id == counted
     return Divisor("whole" if chosen and added.kind != "mean loss" else "samples") if same else None
+
+
+def _holds_sizes(frame: Frame, node: ast.Name, loop: ast.For) -> bool:
+    """Whether `sizes[phase]` is the size of a data set, where the loop goes over `loaders[phase]`."""
+    bindings = reaching(frame, node)
+    value = bindings[0].value if len(bindings) == 1 and not bindings[0].path else None
+    if not isinstance(value, ast.Dict | ast.DictComp) or not _iterated(loop).endswith("]"):
+        return False
+    sizes = value.values if isinstance(value, ast.Dict) else [value.value]
+    texts = [ast.unparse(size) for size in sizes]
+    return bool(texts) and all(t.startswith("len(") and "data" in t and "loader" not in t for t in texts)
 
 
 def _counted(added: Sum, counter: Sum) -> Divisor | None:

@@ -82,6 +82,24 @@ def by_name(model, test_loader):
     return test_loss, correct, batches
 
 
+def by_phase(model, sets):
+    loaders = {phase: DataLoader(sets[phase], batch_size=16) for phase in ("train", "val")}
+    dataset_sizes = {phase: len(sets[phase]) for phase in ("train", "val")}
+    image_datasets = sets
+    sizes = {phase: len(image_datasets[phase]) for phase in ("train", "val")}
+    for phase in ("train", "val"):
+        running_loss, correct, weighed = 0.0, 0, 0.0
+        for x, y in loaders[phase]:
+            scores = model(x)
+            loss = F.cross_entropy(scores, y)
+            running_loss += loss.item()
+            weighed += loss.item() * x.size(0)
+            correct += torch.sum(scores.argmax(1) == y.data)
+        print(running_loss / sizes[phase])  # TS410
+        print(weighed / sizes[phase], correct.double() / sizes[phase])  # safe: both count samples
+        print(correct.double() / dataset_sizes[phase], running_loss / len(loaders[phase]))
+
+
 def mean_of_means(model, loader):
     total_loss, batches = 0.0, 0
     for x, y in loader:
