@@ -1,0 +1,285 @@
+"""A mask of attention hides what should be seen, or hides nothing.
+
+## What it does
+Follows masks that are made of `tril`, `triu`, of tokens compared with padding or of positions compared with
+lengths to where attention uses them, and reports those that mean the opposite there, and ones and zeros that
+are no booleans.
+
+## Why is this bad?
+In `nn.MultiheadAttention` and `nn.Transformer` True means *hidden*, in `F.scaled_dot_product_attention` it
+means *seen*. With the wrong one a model sees just what comes later, or just the padding: a language model
+reads its answer, its loss falls to nothing, and it cannot write a sentence. Masks of numbers are added to
+the scores: only minus infinity hides, and ones and zeros change next to nothing.
+
+## References
+- [MultiheadAttention](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html)
+- [scaled_dot_product_attention](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.mistake import Example
+from torchstone.review.syntax.arrays import given
+from torchstone.review.syntax.file import File
+from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.masks import Mask, mask_of
+from torchstone.review.syntax.origins import reaching
+
+CODE = "TS313"
+NAME = "attention-mask"
+SEVERITY: Severity = "error"
+INVOLVES = (
+    "MultiheadAttention|Transformer|scaled_dot_product_attention|masked_fill",
+    "tril|triu|pad|!=|ne(|<|arange",
+)
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        x = torch.randn(4, 10, 16)
+        seen = torch.tril(torch.ones(10, 10, dtype=torch.bool))
+        output, _ = attention(x, x, x, attn_mask=seen)  # TS313
+        """,
+        fixed="""
+        import torch
+        from torch import nn
+
+        attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        x = torch.randn(4, 10, 16)
+        seen = torch.tril(torch.ones(10, 10, dtype=torch.bool))
+        output, _ = attention(x, x, x, attn_mask=~seen)
+        """,
+    ),
+    Example(
+        """
+        import torch
+        import torch.nn.functional as F
+
+        q = k = v = torch.randn(4, 2, 10, 8)
+        later = torch.triu(torch.ones(10, 10), diagonal=1).bool()
+        output = F.scaled_dot_product_attention(q, k, v, attn_mask=later)  # TS313
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    attention = nn.MultiheadAttention(16, 2, batch_first=True)
+    x = torch.randn(4, 10, 16)
+    later = torch.triu(torch.ones(10, 10, dtype=torch.bool), diagonal=1)
+    output, _ = attention(x, x, x, attn_mask=later)
+    q = k = v = torch.randn(4, 2, 10, 8)
+    output = F.scaled_dot_product_attention(q, k, v, attn_mask=~later)
+    """,
+)
+
+_ARGUMENTS = {
+    "MultiheadAttention": ((3, "key_padding_mask"), (5, "attn_mask")),
+    "TransformerEncoderLayer": ((1, "src_mask"), (2, "src_key_padding_mask")),
+    "TransformerEncoder": ((1, "mask"), (2, "src_key_padding_mask")),
+    "TransformerDecoderLayer": (
+        (2, "tgt_mask"),
+        (4, "tgt_key_padding_mask"),
+        (5, "memory_key_padding_mask"),
+    ),
+    "TransformerDecoder": ((2, "tgt_mask"), (4, "tgt_key_padding_mask"), (5, "memory_key_padding_mask")),
+    "Transformer": (
+        (2, "src_mask"),
+        (3, "tgt_mask"),
+        (5, "src_key_padding_mask"),
+        (6, "tgt_key_padding_mask"),
+        (7, "memory_key_padding_mask"),
+    ),
+}
+"""The masks that the layers take, True meaning hidden: position and name."""
+
+_FUNCTION = "torch.nn.functional.scaled_dot_product_attention"
+_FILLS = ("masked_fill", "masked_fill_")
+
+
+def check(file: File) -> Iterator[Finding]:
+    """Looks at the masks that layers and functions of attention are given."""
+    if not _is_concerned(file):
+        return
+    for call in file.index.calls():
+        frame = file.frame_of(call)
+        called = frame.value(call.func)
+        if called is not None and called.kind == "module" and called.cls is None:
+            for position, name in _ARGUMENTS.get((called.name or "").removeprefix("torch.nn."), ()):
+                if (argument := given(call, position, name)) is not None:
+                    yield from _hidden(file, frame, call, name, argument)
+        elif called is not None and called.kind == "library" and called.name == _FUNCTION:
+            argument = given(call, 3, "attn_mask")
+            yield from _seen(file, frame, call, argument) if argument is not None else ()
+    for name in _FILLS:
+        for call in file.index.calls_by_name.get(name, ()):
+            yield from _filled(file, call)
+
+
+def _is_concerned(file: File) -> bool:
+    """Whether a file calls layers or functions of attention, or could: by names, since files share layers."""
+    calls = file.index.calls_by_name
+    if any(name in calls for name in (*_FILLS, "scaled_dot_product_attention", *_ARGUMENTS)):
+        return True
+    return any(f"{name}=" in file.source.text for pairs in _ARGUMENTS.values() for _, name in pairs)
+
+
+def _hidden(file: File, frame: Frame, call: ast.Call, name: str, argument: ast.expr) -> Iterator[Finding]:
+    """A mask of which True means hidden."""
+    mask = mask_of(frame, argument)
+    if mask is None:
+        return
+    if mask.dtype == "float":
+        yield _numbers(file, call, name, argument, mask)
+    elif mask.dtype == "bool" and mask.allows:
+        shown = "only what comes later is seen" if mask.kind == "lower" else "only padding is seen"
+        yield file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            argument,
+            f"`{_short(argument)}` is True where attention is allowed, and True hides in "
+            f"`{name}` of `{ast.unparse(call.func)}`",
+            why=f"the mask is inverted: {shown}",
+            fix=_inversion(file, argument),
+            related=(mask.frame.file.related(mask.node, "made here"),),
+        )
+
+
+def _seen(file: File, frame: Frame, call: ast.Call, argument: ast.expr) -> Iterator[Finding]:
+    """The mask of `scaled_dot_product_attention`, of which True means seen."""
+    mask = mask_of(frame, argument)
+    if mask is None:
+        return
+    if mask.dtype == "float":
+        yield _numbers(file, call, "attn_mask", argument, mask)
+    elif mask.dtype == "bool" and mask.forbids:
+        shown = "only what comes later is seen" if mask.kind == "upper" else "only padding is seen"
+        yield file.finding(
+            CODE,
+            NAME,
+            SEVERITY,
+            argument,
+            f"`{_short(argument)}` is True where attention is to be hidden, and True is what "
+            "`scaled_dot_product_attention` sees",
+            why=f"the mask is inverted: {shown}; `nn.MultiheadAttention` has it the other way round",
+            fix=_inversion(file, argument),
+            related=(mask.frame.file.related(mask.node, "made here"),),
+        )
+
+
+def _filled(file: File, call: ast.Call) -> Iterator[Finding]:
+    """Scores that are filled with minus infinity before a softmax."""
+    function = file.name(call.func) is not None
+    argument = given(call, 1 if function else 0, "mask")
+    value = given(call, 2 if function else 1, "value")
+    if argument is None or value is None or not _is_low(value) or not _is_softmaxed(file, call):
+        return
+    frame = file.frame_of(call)
+    mask = mask_of(frame, argument)
+    if mask is None or mask.dtype != "bool" or not mask.allows:
+        return
+    if mask.kind == "tokens" and "pad" not in ast.unparse(mask.node).lower():
+        return
+    shown = "only what comes later is left" if mask.kind == "lower" else "only padding is left"
+    yield file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        argument,
+        f"`{_short(argument)}` is True where attention is allowed, and just these scores are taken away",
+        why=f"the mask is inverted: {shown}",
+        fix=_inversion(file, argument),
+        related=(mask.frame.file.related(mask.node, "made here"),),
+    )
+
+
+def _is_low(node: ast.expr) -> bool:
+    """Whether a value stands for minus infinity."""
+    text = ast.unparse(node).lower().replace(" ", "")
+    if "-inf" in text or ".finfo" in text or text in ("-math.inf", "-torch.inf", "-np.inf", "-float('inf')"):
+        return True
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+    ):
+        return isinstance(node.operand.value, int | float) and node.operand.value >= 1000
+    return False
+
+
+def _is_softmaxed(file: File, call: ast.Call) -> bool:
+    """Whether the filled scores go to a softmax, directly or by their name."""
+    scope = file.index.scope_of(call)
+    for name, calls in file.index.calls_by_name.items():
+        if "softmax" not in name.lower():
+            continue
+        for softmax in calls:
+            if file.index.scope_of(softmax) is not scope:
+                continue
+            source = softmax.args[0] if softmax.args else None
+            by_method = isinstance(softmax.func, ast.Attribute) and file.value(softmax.func) is None
+            for part in (source, softmax.func.value if by_method else None):  # type: ignore[attr-defined]
+                if part is not None and _leads_to(file.root(scope), part, call, 0):
+                    return True
+    return False
+
+
+def _leads_to(frame: Frame, node: ast.expr, call: ast.Call, depth: int) -> bool:
+    if node is call:
+        return True
+    if depth > 10:
+        return False
+    if isinstance(node, ast.Name):
+        values = [b.value for b in reaching(frame, node) if b.value is not None and b.scope is frame.scope]
+        if any(_leads_to(frame, value, call, depth + 1) for value in values):
+            return True
+        # `scores.masked_fill_(...)` as a statement changes what the name stands for.
+        base = call.func.value if isinstance(call.func, ast.Attribute) else None
+        return isinstance(base, ast.Name) and base.id == node.id and call.func.attr == "masked_fill_"  # type: ignore[attr-defined]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _leads_to(frame, node.func.value, call, depth + 1)
+    return isinstance(node, ast.BinOp) and _leads_to(frame, node.left, call, depth + 1)
+
+
+def _numbers(file: File, call: ast.Call, name: str, argument: ast.expr, mask: Mask) -> Finding:
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        argument,
+        f"`{_short(argument)}` holds ones and zeros as numbers, which `{name}` of `{ast.unparse(call.func)}` "
+        "adds to the scores",
+        why="nothing is hidden: of numbers only minus infinity hides, and of booleans True or False",
+        related=(mask.frame.file.related(mask.node, "made here"),),
+    )
+
+
+def _inversion(file: File, argument: ast.expr) -> Fix:
+    description = "Invert the mask."
+    if argument.lineno != argument.end_lineno:
+        return Fix(description)
+    text = ast.get_source_segment(file.source.text, argument)
+    if isinstance(argument, ast.UnaryOp) and isinstance(argument.op, ast.Invert):
+        text = ast.get_source_segment(file.source.text, argument.operand)
+    elif isinstance(argument, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        text = f"~{text}"
+    elif text is not None:
+        text = f"~({text})"
+    return Fix(description, safe=False, edits=(file.replace(argument, text),)) if text else Fix(description)
+
+
+def _short(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 50 else f"{text[:47]}..."
