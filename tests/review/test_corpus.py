@@ -23,6 +23,9 @@ CORPUS = Path(__file__).parent / "corpus"
 PROGRAMS = sorted(folder for folder in CORPUS.iterdir() if (folder / "fixed.patch").exists())
 MARK = re.compile(r"#.*?\b(TS\d{3}(?:, TS\d{3})*)")
 
+READ = {mistake.code for mistake in load_catalogue() if mistake.check is not None}
+"""The codes of mistakes that source shows; the others are seen by `test_watch_corpus.py` alone."""
+
 Places = set[tuple[str, int, str]]
 
 
@@ -64,7 +67,7 @@ def twin(folder: Path, target: Path) -> Path:
 def test_the_mistake_is_found_at_its_line(folder: Path) -> None:
     expected = marked(folder)
     assert folder.name[:5] in {code for _, _, code in expected}
-    assert reported(folder) == expected
+    assert reported(folder) == {place for place in expected if place[2] in READ}
 
 
 @pytest.mark.parametrize("folder", PROGRAMS, ids=lambda folder: folder.name)
