@@ -63,7 +63,7 @@ def test_file_is_complete(mistake: Mistake) -> None:
     assert mistake.good
 
 
-@pytest.mark.parametrize("mistake", CATALOGUE, ids=ids)
+@pytest.mark.parametrize("mistake", [m for m in CATALOGUE if m.check is not None], ids=ids)
 def test_bad_examples_are_found_at_their_lines(mistake: Mistake) -> None:
     for example in mistake.bad:
         assert mistake.code in set().union(*marked(example.code).values())

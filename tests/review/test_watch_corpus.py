@@ -25,6 +25,12 @@ pytest.importorskip("sklearn")
 HERE = Path(__file__).parent
 WATCHED = sorted((HERE / "watched").rglob("*.py"))
 SEEN = {mistake.code: mistake for mistake in load_catalogue() if mistake.detector is not None}
+BAD = [
+    (f"{mistake.code}-{i}", example.code)
+    for mistake in load_catalogue()
+    if mistake.check is None
+    for i, example in enumerate(mistake.bad)
+]
 GOOD = [(f"{mistake.code}-{i}", code) for mistake in load_catalogue() for i, code in enumerate(mistake.good)]
 
 Run = Callable[[Path, str], dict[str, Any]]
@@ -99,6 +105,15 @@ def test_marked_lines_are_found_and_no_others(script: Path, tmp_path: Path, run:
         assert found[code] >= {mark for mark in expected if mark[0] == code}
     if not expected:
         assert answer["error"] is None
+
+
+@pytest.mark.parametrize("code", [code for _, code in BAD], ids=[name for name, _ in BAD])
+def test_bad_examples_that_only_a_run_shows_are_found(code: str, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "example.py").write_text(code)
+    expected, found = marks(tmp_path), places(run(tmp_path, "example.py"))
+    assert set(found) == {code for code, _, _ in expected}
+    for code in found:
+        assert found[code] & expected
 
 
 @pytest.mark.parametrize("code", [code for _, code in GOOD], ids=[name for name, _ in GOOD])
