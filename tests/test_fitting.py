@@ -260,6 +260,48 @@ def test_resume_says_which_objects_are_missing(tmp_path: Path) -> None:
         ts.resume(tmp_path / "run", net=nn.Linear(10, 2), epochs=2, **objects)
 
 
+def twice_the_loss(net: nn.Module, batch: Any, context: Any) -> Tensor:
+    inputs, targets = batch
+    return 2 * nn.functional.cross_entropy(net(inputs), targets)
+
+
+def spread(outputs: Tensor, targets: Tensor) -> float:
+    return float(outputs.std())
+
+
+def test_resume_asks_for_the_step_and_the_scheduler_that_a_run_was_made_with(tmp_path: Path) -> None:
+    def scheduler(optimizer: Any) -> Any:
+        return torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+
+    own = {"step": twice_the_loss, "scheduler": scheduler}
+    fit(loss=None, epochs=1, out=tmp_path / "run", **own)
+    objects = {"train": TRAIN, "val": VAL, "optimizer": torch.optim.Adam}
+    with pytest.raises(ts.RunError) as caught:
+        ts.resume(tmp_path / "run", net=Net(), epochs=2, loss=nn.CrossEntropyLoss(), **objects)
+    assert "not on disk: step (twice_the_loss), scheduler." in caught.value.message
+    assert "net=..., step=..., scheduler=..." in str(caught.value.hint)
+    resumed = ts.resume(tmp_path / "run", net=Net(), epochs=2, quiet=True, **objects, **own)
+    assert len(resumed.records) == 2
+
+
+def test_resume_asks_for_the_metrics_of_ones_own(tmp_path: Path) -> None:
+    fit(epochs=1, out=tmp_path / "run", metrics={"spread": spread})
+    objects = {"train": TRAIN, "val": VAL, "loss": nn.CrossEntropyLoss(), "optimizer": torch.optim.Adam}
+    with pytest.raises(ts.RunError, match=r"not on disk: metrics \(spread\)\."):
+        ts.resume(tmp_path / "run", net=Net(), epochs=2, **objects)
+    given = {**objects, "metrics": {"spread": spread}}
+    resumed = ts.resume(tmp_path / "run", net=Net(), epochs=2, quiet=True, **given)
+    assert resumed.history["val_spread"].null_count() == 0
+
+
+def test_metrics_that_were_asked_for_by_name_need_not_be_given_again(tmp_path: Path) -> None:
+    fit(epochs=1, out=tmp_path / "run", metrics=["f1_macro"])
+    objects = {"train": TRAIN, "val": VAL, "loss": nn.CrossEntropyLoss(), "optimizer": torch.optim.Adam}
+    resumed = ts.resume(tmp_path / "run", net=Net(), epochs=2, quiet=True, **objects)
+    assert resumed.history["val_f1_macro"].null_count() == 0
+    assert "val_accuracy" not in resumed.history.columns
+
+
 PROGRAM = """
 import sys
 sys.path.insert(0, {root!r})

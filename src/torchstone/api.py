@@ -93,6 +93,9 @@ def fit(
 ) -> Run:
     """Trains your own module on your own data; nothing to subclass, nothing left behind on the module.
 
+    Random states belong to the process, so two trainings at once in two threads do not repeat what each does
+    alone: give each a process of its own.
+
     Args:
         net: any `nn.Module`.
         train: `(X, y)` or `(X, y, weights)` of tensors or arrays, a `Dataset`, or a `DataLoader`.

@@ -155,25 +155,21 @@ def resume(
     known = [field.name for field in dataclasses.fields(FitArguments)]
     if unknown := [name for name in objects if name not in known]:
         raise ConfigError(f'resume: there is no argument "{unknown[0]}". {did_you_mean(unknown[0], known)}')
-    missing = [name for name in ("net", "train", "optimizer") if net is None or name not in {"net", *objects}]
-    if "loss" not in objects and "step" not in objects:
-        missing.append("loss")
-    validated = directory.read_json(directory.manifest_path).get("split", {}).get("val") is not None
-    if validated and "val" not in objects:
-        missing.append("val")
-    if missing:
+    manifest = directory.read_object(directory.manifest_path)
+    given = {**objects} if net is None else {**objects, "net": net}
+    if missing := request.missing_objects(manifest, given):
+        again = ", ".join(f"{name.partition(' ')[0]}=..." for name in ["net", *missing] if name != "net")
         raise RunError(
             f"{directory.path} was made from Python objects (ts.fit), and these are not on disk: "
             f"{', '.join(missing)}.",
-            hint=f'Give them: ts.resume("{directory.path}", net=..., train=..., loss=..., optimizer=...)',
+            hint=f'Give them as they were: ts.resume("{directory.path}", net=..., {again})',
         )
     if is_complete(directory, epochs):
         return load(directory, net=net)
     training = from_toml(directory.config_path).training.model_dump()
     stored = {name: training[name] for name in known if name in training and name not in NOT_CONFIGURED}
-    arguments = FitArguments(
-        **{"val": None, "loss": None, **stored, **objects, "net": net, "callbacks": callbacks, "quiet": quiet}
-    )
+    stored |= {"val": None, "loss": None, "metrics": request.published_metrics(manifest)}
+    arguments = FitArguments(**{**stored, **objects, "net": net, "callbacks": callbacks, "quiet": quiet})
     if is_trained(directory, epochs):
         return _complete(directory, arguments)
     if epochs is not None:

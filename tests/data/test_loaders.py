@@ -348,6 +348,18 @@ def test_a_batch_size_that_contradicts_the_loader_is_refused() -> None:
         from_loader(loader, batch_size=8)
 
 
+def test_a_batch_sampler_tells_the_size_of_its_batches_where_it_knows_it() -> None:
+    numbers = Numbers(10)
+    loader = DataLoader(numbers, batch_sampler=BatchSampler(Backwards(10), batch_size=3, drop_last=False))
+    assert loader.batch_size is None
+    batches = from_loader(loader, batch_size=3)
+    assert (batches.samples, batches.steps, batches.batch_size) == (10, 4, 3)
+    by_length = DataLoader(numbers, batch_sampler=[[0, 1, 2, 3], [4, 5], [6, 7, 8, 9]])
+    assert from_loader(by_length).batch_size is None
+    with pytest.raises(UsageError, match="batch_size=4, but the DataLoader has batches of its own"):
+        from_loader(by_length, batch_size=4)
+
+
 def test_a_single_last_item_of_a_data_set_joins() -> None:
     batches = batches_from(Numbers(9), batch_size=4, shuffle=True, join_single=True)
     assert [len(batch.inputs) for batch in batches.epoch(0)] == [4, 5]

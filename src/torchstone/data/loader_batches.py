@@ -92,8 +92,8 @@ class LoaderBatches:
 
     @property
     def batch_size(self) -> int | None:
-        """Samples of a full batch."""
-        return self.loader.batch_size if self.sampler is None else self.sampler.batch_size
+        """Samples of a full batch; None where a sampler of the user's own does not tell."""
+        return batch_size_of(self.loader) if self.sampler is None else self.sampler.batch_size
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]:
         """The batches of an epoch after its first `position` samples.
@@ -152,6 +152,12 @@ def replacement(loader: DataLoader[Any], seed: int, *, join_single: bool) -> Res
         join_single=join_single,
         drop_last=loader.drop_last,
     )
+
+
+def batch_size_of(loader: DataLoader[Any]) -> int | None:
+    """The samples of a loader's full batch, also where its batch sampler makes them; None if none tells."""
+    size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None)
+    return size if isinstance(size, int) else None
 
 
 def are_weights(value: Any) -> bool:

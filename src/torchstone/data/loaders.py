@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
 
 from torchstone.data.batches import Batches, TensorBatches, choose_batch_size
-from torchstone.data.loader_batches import LoaderBatches, are_weights, replacement
+from torchstone.data.loader_batches import LoaderBatches, are_weights, batch_size_of, replacement
 from torchstone.data.rows import TensorRows
 from torchstone.data.samplers import length
 from torchstone.errors import DataError, UsageError
@@ -72,10 +72,10 @@ def _is_plain(tensors: Sequence[Tensor]) -> bool:
 def _from_loader(
     loader: DataLoader[Any], batch_size: int | None, seed: int, weights: Tensor | None
 ) -> Batches:
-    own = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None)
+    own = batch_size_of(loader)
     if batch_size is not None and batch_size != own:
         raise UsageError(
-            f"batch_size={batch_size}, but the DataLoader has batches of {own}.",
+            f"batch_size={batch_size}, but the DataLoader has batches of {own or 'its own'}.",
             hint="Leave batch_size out, or give the data set instead of the loader.",
         )
     ours = replacement(loader, seed, join_single=False)

@@ -29,17 +29,6 @@ _TRIES = 100
 _RARE_COMBINATION = 10
 """Combinations of labels seen less often share one stratum."""
 
-_PARTS = {
-    "train": 0,
-    "training": 0,
-    "val": 1,
-    "valid": 1,
-    "validation": 1,
-    "dev": 1,
-    "test": 2,
-    "testing": 2,
-}
-
 
 @dataclass(frozen=True)
 class Split:
@@ -88,7 +77,7 @@ def make_split(samples: Samples, target: Target, config: SplitConfig, seed: int)
         ConfigError: fractions that leave nothing to train on, group and time at once.
     """
     _check_config(config)
-    given = _given_parts(samples, config)
+    given = _given_parts(samples)
     parts = np.where(given < 0, 0, given)
     wanted = _wanted(given, config)
     pool = np.flatnonzero(target.present & (parts == 0))
@@ -127,30 +116,11 @@ def _check_config(config: SplitConfig) -> None:
         raise ConfigError("--group and --time cannot be used together.", hint="Choose one of them.")
 
 
-def _given_parts(samples: Samples, config: SplitConfig) -> np.ndarray:
+def _given_parts(samples: Samples) -> np.ndarray:
     """For each sample 0, 1 or 2 where the data says its part, else -1."""
     if samples.given_split is not None:
         return samples.given_split.astype(np.int8)
-    if config.split_column:
-        return read_parts(_column(samples, config.split_column, "--split-column"))
     return np.full(len(samples), -1, dtype=np.int8)
-
-
-def read_parts(column: pl.Series) -> np.ndarray:
-    """The parts that a split column says: 0 train, 1 val, 2 test, -1 where it is empty; int8.
-
-    Raises:
-        DataError: a value that names no part.
-    """
-    words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
-    unknown = words.drop_nulls().filter(~words.drop_nulls().is_in(list(_PARTS)))
-    if len(unknown):
-        row = int((words == unknown[0]).arg_true()[0])
-        raise DataError(
-            f'Column "{column.name}" says the split, but row {row + 1} of the data has "{column[row]}".',
-            hint="Its values must be train, val or test.",
-        )
-    return words.replace_strict(_PARTS, default=-1, return_dtype=pl.Int8).fill_null(-1).to_numpy()
 
 
 def _wanted(given: np.ndarray, config: SplitConfig) -> dict[int, float]:

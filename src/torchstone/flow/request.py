@@ -225,6 +225,8 @@ def keep_request(
         loss=_described(arguments.loss),
         optimizer=_described(arguments.optimizer),
         scheduler=_described(arguments.scheduler),
+        step=_described(arguments.step),
+        metrics=_metrics_by_name(arguments.metrics),
         split={"train": train.samples, "val": None if val is None else val.samples},
         notes=[*train.notes, *(val.notes if val is not None else [])],
         test_readings=[],
@@ -239,3 +241,44 @@ def _described(value: Any) -> str | None:
     if value is None:
         return None
     return str(value) if isinstance(value, nn.Module) else getattr(value, "__name__", type(value).__name__)
+
+
+def _metrics_by_name(asked: Any) -> dict[str, str | None] | None:
+    """The metrics that were asked for: of the user's own the function's name, None for published ones."""
+    if asked is None:
+        return None
+    if isinstance(asked, Mapping):
+        return {name: _described(function) for name, function in asked.items()}
+    return dict.fromkeys([asked] if isinstance(asked, str) else asked)
+
+
+def missing_objects(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """What a run of `fit` was made with and is not on disk, nor given again; in words.
+
+    Args:
+        manifest: of the run.
+        given: arguments of `fit` by name.
+    """
+    own_metrics = [name for name, function in (manifest.get("metrics") or {}).items() if function]
+    needed: dict[str, Any] = {
+        "net": True,
+        "train": True,
+        "optimizer": True,
+        "loss": manifest.get("loss"),
+        "step": manifest.get("step") or not manifest.get("loss"),
+        "scheduler": manifest.get("scheduler"),
+        "metrics": own_metrics,
+        "val": (manifest.get("split") or {}).get("val") is not None,
+    }
+    told = {"step": manifest.get("step"), "metrics": ", ".join(own_metrics)}
+    return [
+        f"{name} ({told[name]})" if told.get(name) else name
+        for name, is_needed in needed.items()
+        if is_needed and name not in given
+    ]
+
+
+def published_metrics(manifest: Mapping[str, Any]) -> list[str] | None:
+    """The metrics that a run asked for by name, which need not be given again; None where it named none."""
+    names = [name for name, function in (manifest.get("metrics") or {}).items() if not function]
+    return names or None
