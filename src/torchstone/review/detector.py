@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Related
-from torchstone.review.places import Place, shown
 
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
+    from torchstone.review.places import Place
     from torchstone.review.stream import Stream
     from torchstone.review.watcher import Watcher
 
@@ -64,6 +63,8 @@ class Detector:
             severity: another than the mistake's.
             **evidence: numbers, shapes, names that were seen; `step` is added.
         """
+        from torchstone.review.places import shown  # not needed to read source, which has to start fast
+
         self.watcher.report(
             Finding(
                 code=self.code,
@@ -88,5 +89,5 @@ class Detector:
 
 def detector_of(module: Any) -> type[Detector] | None:
     """The detector that a mistake's file defines; None for a mistake that only source shows."""
-    found = (each for _, each in inspect.getmembers(module, inspect.isclass) if issubclass(each, Detector))
-    return next((each for each in found if each.__module__ == module.__name__), None)
+    held = (each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Detector))
+    return next((each for each in held if each.__module__ == module.__name__), None)
