@@ -341,16 +341,19 @@ class File:
         """The edit that puts a statement on a line of its own before `before`, at its indentation."""
         column = self.source.column(before.lineno, before.col_offset)
         line = self.source.place(before.lineno).line
-        indent = self.source.lines[before.lineno - 1][: before.col_offset]
-        return Edit(self.source.path, line, column, line, column, f"{text}\n{indent}")
+        return Edit(self.source.path, line, column, line, column, f"{text}\n{self._indent(before)}")
 
     def add_line(self, after: ast.stmt, text: str) -> Edit:
         """The edit that puts a statement on a line of its own after `after`, at its indentation."""
         end_line = after.end_lineno or after.lineno
         column = self.source.column(end_line, after.end_col_offset or 0)
         line = self.source.place(end_line).line
-        indent = self.source.lines[after.lineno - 1][: after.col_offset]
-        return Edit(self.source.path, line, column, line, column, f"\n{indent}{text}")
+        return Edit(self.source.path, line, column, line, column, f"\n{self._indent(after)}{text}")
+
+    def _indent(self, statement: ast.stmt) -> str:
+        """What stands before a statement on its line, in the file: in Markdown more than in the program."""
+        lead = self.source.place(statement.lineno).lead
+        return lead + self.source.lines[statement.lineno - 1][: statement.col_offset]
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement that a node is part of."""

@@ -22,8 +22,13 @@ class Place:
 
     cell: int | None
     line: int
-    indent: int = 0
-    """Columns that were cut off before the line was parsed."""
+    lead: str = ""
+    """What was cut off before the line was parsed: the indentation of its block, a prompt."""
+
+    @property
+    def indent(self) -> int:
+        """The columns that were cut off."""
+        return len(self.lead)
 
 
 @dataclass(eq=False)
@@ -199,10 +204,10 @@ def _parse_markdown(text: str, path: str) -> Parsed:
     """Each block is a program of its own; one that does not parse is a fragment and left out."""
     sources = []
     for first, block in _blocks(split_lines(text.removeprefix("\ufeff"))):
-        lines, indents = _dedent(block)
+        lines, leads = _dedent(block)
         tree = _parse_tree("\n".join(lines))
         if not isinstance(tree, _Broken):
-            places = [Place(None, first + index, indent) for index, indent in enumerate(indents)]
+            places = [Place(None, first + index, lead) for index, lead in enumerate(leads)]
             sources.append(
                 SourceFile(path, "\n".join(lines), tree, "markdown", places or [Place(None, first)])
             )
@@ -229,11 +234,12 @@ def _blocks(lines: list[str]) -> list[tuple[int, list[str]]]:
     return blocks
 
 
-def _dedent(block: list[str]) -> tuple[list[str], list[int]]:
-    """A block without its common indent and without prompts, and how many columns each line lost."""
+def _dedent(block: list[str]) -> tuple[list[str], list[str]]:
+    """A block without its common indent and without prompts, and what each line lost."""
     lines = textwrap.dedent("\n".join(block)).split("\n") if block else []
     if any(line.startswith(">>>") for line in lines):
         lines = [line[4:] if line.startswith((">>> ", "... ")) else "" for line in lines]
     return lines, [
-        len(before) - len(after) if after else 0 for before, after in zip(block, lines, strict=True)
+        before[: len(before) - len(after)] if after else ""
+        for before, after in zip(block, lines, strict=True)
     ]
