@@ -127,3 +127,19 @@ def two_parts(loader):
         loss.backward()
         first.step()
         second.step()  # safe: one loss for both
+
+
+def cooperating(loader):
+    encoder, generator = nn.Linear(4, 2), nn.Linear(2, 4)
+    opt_E = torch.optim.Adam(encoder.parameters(), lr=1e-4)
+    opt_G = torch.optim.Adam(generator.parameters(), lr=1e-4)
+    for real in loader:
+        opt_E.zero_grad()
+        opt_G.zero_grad()
+        loss = nn.functional.l1_loss(generator(encoder(real)), real)
+        loss.backward()
+        opt_E.step()
+        z = torch.randn(len(real), 2)
+        latent_loss = nn.functional.l1_loss(encoder(generator(z)), z)
+        latent_loss.backward()
+        opt_G.step()  # safe: no rivals, both losses are the generator's

@@ -20,7 +20,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
@@ -97,6 +97,14 @@ _SWITCHED = re.compile(
 """Gradients that are switched off for one of the networks, or handled by hand."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """A network that a loss is computed from directly, and the networks behind what it was given."""
+
+    module: Value
+    behind: tuple[Value, ...]
+
+
 @dataclass(eq=False)
 class _Optimizer:
     """An optimizer of the loop, its networks, and what waits in their gradients."""
@@ -107,24 +115,45 @@ class _Optimizer:
     stepped_since: bool = False
     own: bool = False
 
+    def holds(self, *modules: Value) -> bool:
+        return any(model.may_be(module) for model in self.models for module in modules)
+
     def take(self, backward: Seen) -> None:
         if self.foreign is None:
             self.foreign, self.stepped_since, self.own = backward, False, False
 
-    def clear(self) -> None:
-        self.foreign = None
 
-
-@dataclass(eq=False)
 class _Round:
-    """A loop's events, twice over, and its optimizers."""
+    """A loop's events, twice over, its optimizers, and whose step each of its backward passes is for."""
 
-    events: list[Seen]
-    optimizers: list[_Optimizer] = field(default_factory=list)
+    def __init__(self, here: list[Seen], off: set[ast.expr | ast.stmt]) -> None:
+        self.events = [*here, *here]
+        self.optimizers = _optimizers(here)
+        self.backwards: dict[Seen, tuple[_Optimizer, list[_Pass]]] = {}
+        for position, each in enumerate(here):
+            if each.event.kind != "backward":
+                continue
+            step = next((later for later in self.events[position:] if later.event.kind == "step"), None)
+            owner, loss = self.of(step) if step is not None else None, loss_of(each)
+            if owner is not None and loss is not None:
+                self.backwards[each] = (owner, list(_passes(each.event.frame, loss, off, 0)))
 
     def of(self, seen: Seen) -> _Optimizer | None:
         target = seen.event.target
         return next((each for each in self.optimizers if each.value.may_be(target)), None)
+
+    def against(self, backward: Seen, foreign: _Optimizer) -> bool:
+        """Whether a loss goes back through a network that judges another's output, and the two are rivals.
+
+        The judge's own loss is also computed from what the other network did not make.
+        """
+        owner, passes = self.backwards[backward]
+        for judge, maker in ((owner, foreign), (foreign, owner)):
+            judged = any(judge.holds(each.module) and maker.holds(*each.behind) for each in passes)
+            own = [each for whose, found in self.backwards.values() if whose is judge for each in found]
+            if judged and any(judge.holds(each.module) and not maker.holds(*each.behind) for each in own):
+                return True
+        return False
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -136,7 +165,7 @@ def check(file: File) -> Iterator[Finding]:
         off = {each.event.node for each in seen if each.event.kind == "forward" and each.recording == "off"}
         for loop in _loops(seen):
             here = inside(loop, seen)
-            for step, backward in _mixed(_Round([*here, *here], _optimizers(here)), off):
+            for step, backward in _mixed(_Round(here, off)):
                 if step.event.node not in reported:
                     reported.add(step.event.node)
                     yield _finding(file, step, backward)
@@ -165,19 +194,16 @@ def _optimizers(here: list[Seen]) -> list[_Optimizer]:
     return found
 
 
-def _mixed(loop: _Round, off: set[ast.expr | ast.stmt]) -> Iterator[tuple[Seen, Seen]]:
+def _mixed(loop: _Round) -> Iterator[tuple[Seen, Seen]]:
     """The steps on another one's gradients, each with the backward that they come from."""
-    for position, each in enumerate(loop.events):
+    for each in loop.events:
         kind = each.event.kind
-        if kind == "backward":
-            _backward(loop, position, each, off)
+        if each in loop.backwards:
+            _backward(loop, each)
         elif kind in ("zero", "gradient", "update", "opaque"):
             for optimizer in loop.optimizers:
-                touched = (
-                    may_touch(each, optimizer.value) if kind == "opaque" else _may_clear(each, optimizer)
-                )
-                if touched:
-                    optimizer.clear()
+                if may_touch(each, optimizer.value) if kind == "opaque" else _may_clear(each, optimizer):
+                    optimizer.foreign = None
         elif kind == "step":
             stepping = loop.of(each)
             if stepping is not None and stepping.foreign and stepping.own and _is_cleared(loop, stepping):
@@ -187,18 +213,14 @@ def _mixed(loop: _Round, off: set[ast.expr | ast.stmt]) -> Iterator[tuple[Seen, 
                     optimizer.stepped_since = True
 
 
-def _backward(loop: _Round, position: int, each: Seen, off: set[ast.expr | ast.stmt]) -> None:
-    """Puts the gradients of a backward where they go: to the next step's networks, and to others."""
-    step = next((later for later in loop.events[position:] if later.event.kind == "step"), None)
-    owner = loop.of(step) if step is not None else None
-    loss = loss_of(each)
-    if owner is None or loss is None:
-        return
+def _backward(loop: _Round, each: Seen) -> None:
+    """Leaves the gradients of a backward in the networks that it reaches and that it is not for."""
+    owner, passes = loop.backwards[each]
     if owner.foreign is not None and owner.stepped_since:
         owner.own = True
-    reached = list(_reached(each.event.frame, loss, off, 0))
+    reached = [module for found in passes for module in (found.module, *found.behind)]
     for optimizer in loop.optimizers:
-        if optimizer is not owner and any(m.may_be(r) for m in optimizer.models for r in reached):
+        if optimizer is not owner and optimizer.holds(*reached) and loop.against(each, optimizer):
             optimizer.take(each)
 
 
@@ -216,21 +238,17 @@ def _is_cleared(loop: _Round, optimizer: _Optimizer) -> bool:
     return any(each.event.kind == "zero" and clears(each, optimizer.value) for each in loop.events)
 
 
-def _reached(frame: Frame, node: ast.expr, off: set[ast.expr | ast.stmt], depth: int) -> Iterator[Value]:
-    """The networks that the gradient of an expression goes back to."""
+def _passes(frame: Frame, node: ast.expr, off: set[ast.expr | ast.stmt], depth: int) -> Iterator[_Pass]:
+    """The calls of networks that the gradient of an expression comes to first."""
     for source in gradient_sources(frame, node, loss=depth == 0, some=True) or ():
-        if (
-            source.kind != "forward"
-            or not isinstance(source.node, ast.Call)
-            or source.node in off
-            or depth > 4
-        ):
+        call = source.node
+        if source.kind != "forward" or not isinstance(call, ast.Call) or call in off or depth > 4:
             continue
-        module = source.frame.value(source.node.func)
+        module = source.frame.value(call.func)
         if module is not None:
-            yield module
-        for argument in source.node.args:
-            yield from _reached(source.frame, argument, off, depth + 1)
+            inner = [p for argument in call.args for p in _passes(source.frame, argument, off, depth + 1)]
+            behind = tuple(each for found in inner for each in (found.module, *found.behind))
+            yield _Pass(module, behind)
 
 
 def _finding(file: File, step: Seen, backward: Seen) -> Finding:
