@@ -81,6 +81,19 @@ class Trainer:
             F.cross_entropy(self.model(images), labels).backward()  # TS708
 
 
+class Validator:
+    def __init__(self, model, loader, config):
+        self.device = torch.device(config["device"])
+        self.model = model.to(self.device)
+        self.loader = loader
+
+    @torch.no_grad()
+    def validate(self):
+        self.model.eval()
+        for batch in self.loader:
+            print(self.model(batch[0]))  # TS708
+
+
 def moved_where_there_is_one(use_cuda):
     model = Net()
     if use_cuda:
@@ -100,6 +113,21 @@ def moved_by_helper():
 
 def to_device(batch):
     return [part.to(device) for part in batch]
+
+
+def one_by_one():
+    model = Net().to(device)
+    for batch in train_loader:
+        for i, part in enumerate(batch):
+            batch[i] = part.to(device)
+        print(model(batch[0]))  # safe: each part is moved into its place
+
+
+def moved_in_place(move):
+    model = Net().to(device)
+    for batch in train_loader:
+        move(batch, device)
+        print(model(batch[0]))  # safe: the function may move the parts
 
 
 def moved_back():
@@ -144,3 +172,4 @@ def given(loader):
 if __name__ == "__main__":
     main()
     Trainer(train_loader).train()
+    Validator(Net(), DataLoader(digits, batch_size=8), {"device": "cuda"}).validate()

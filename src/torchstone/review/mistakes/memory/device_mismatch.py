@@ -103,6 +103,8 @@ _WITH_PARAMETERS = frozenset(
 )
 _ABOUT_DEVICES = re.compile(r"cuda|gpu|device|cpu", re.IGNORECASE)
 
+_MOVING = re.compile(r"move|cuda|gpu|device|transfer|prepare|(?:^|_)to(?:_|$)", re.IGNORECASE)
+
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each call of a model on what came from a loader."""
@@ -236,6 +238,25 @@ class _Forward:
                 used = {node.id for node in ast.walk(move.call.func.value) if isinstance(node, ast.Name)}
                 if used & part.names:
                     return True
+        return self._changes_in_place(part)
+
+    def _changes_in_place(self, part: Part) -> bool:
+        """Whether parts of the batch are set one by one, or a statement hands it to a function."""
+        scope, index = self.frame.scope, self.frame.file.index
+        for node in index.nodes[ast.Subscript]:
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                base = node.value
+                if index.scope_of(node) is scope and isinstance(base, ast.Name) and base.id in part.names:
+                    return True
+        for node in index.nodes[ast.Expr]:
+            call = node.value if isinstance(node, ast.Expr) else None
+            if not isinstance(call, ast.Call) or call is self.node or index.scope_of(node) is not scope:
+                continue
+            if isinstance(call.func, ast.Attribute) and not _MOVING.search(call.func.attr):
+                continue
+            given = {a.id for a in call.args if isinstance(a, ast.Name)}
+            if given & part.names and self.frame.file.callable_name(self.frame, call) is None:
+                return True
         return False
 
     # The model
@@ -274,6 +295,8 @@ class _Forward:
         lines = [node.lineno for frame, node in places if frame.scope is scope]
         if lines:
             return call.lineno < max(lines)
+        if scope.name == "__init__" and any(f.scope.method_of is scope.method_of for f, _ in places):
+            return True  # the object's methods run after it is made
         made = self.model.call
         return made is not None and self.model.frame is not None and self.model.frame.scope is scope
 
