@@ -284,6 +284,13 @@ def test_resume_asks_for_the_step_and_the_scheduler_that_a_run_was_made_with(tmp
     assert len(resumed.records) == 2
 
 
+def test_metrics_beside_a_step_are_refused_and_its_loss_is_validated() -> None:
+    with pytest.raises(ts.ConfigError, match="a step of your own does not give"):
+        fit(loss=None, step=twice_the_loss, metrics=["accuracy"])
+    both = fit(loss=nn.CrossEntropyLoss(), step=twice_the_loss, epochs=1)
+    assert both.history["val_loss"].null_count() == 0
+
+
 def test_resume_asks_for_the_metrics_of_ones_own(tmp_path: Path) -> None:
     fit(epochs=1, out=tmp_path / "run", metrics={"spread": spread})
     objects = {"train": TRAIN, "val": VAL, "loss": nn.CrossEntropyLoss(), "optimizer": torch.optim.Adam}

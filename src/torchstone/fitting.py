@@ -92,7 +92,8 @@ def fit(
         precision=state.autocast,
     )
     meaning = meaning_of(arguments.loss)
-    metrics, directions = epoch_metrics(arguments.metrics, meaning, arguments.monitor)
+    of_outputs = meaning if arguments.step is None else None  # a step of one's own gives none
+    metrics, directions = epoch_metrics(arguments.metrics, of_outputs, arguments.monitor)
     choose_monitor(settings, directions, val is not None, objective)
     if directory is None and arguments.out is not None:
         directory = begin(

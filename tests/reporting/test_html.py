@@ -250,3 +250,35 @@ def test_every_loss_of_a_step_of_its_own_is_drawn(count: int) -> None:
     assert len(drawn) == count
     assert len({a["class"] for a in drawn}) == min(count, 8)
     assert all(f"loss_{i}" in page.text for i in range(count))
+
+
+@pytest.mark.parametrize(
+    ("val_losses", "best_epoch", "goes_on"),
+    [
+        ([0.9, 0.8, 0.7], 3, True),  # still improving
+        ([0.9, 0.6, 0.7], 2, False),  # ended by early stopping
+        ([0.9, 0.6, 0.7], None, False),  # the last weights were kept, and it was learning by heart
+        ([0.9, 0.8, 0.7], None, True),
+    ],
+)
+@pytest.mark.parametrize("kind", ["fit", None])
+def test_more_epochs_are_proposed_only_where_they_may_help(
+    val_losses: list[float], best_epoch: int | None, goes_on: bool, kind: str | None
+) -> None:
+    history = [
+        {"epoch": epoch, "train_loss": 1 / epoch, "val_loss": loss}
+        for epoch, loss in enumerate(val_losses, start=1)
+    ]
+    report = Report(None, history=history, best_epoch=best_epoch, manifest={"kind": kind})
+    assert ("resume" in Page(render(report)).text) is goes_on
+
+
+def test_only_what_needs_no_torchstone_is_called_plain(runs: dict[str, Any]) -> None:
+    """Of each code block under such a heading the imports; a named model is built by torchstone."""
+    for run in runs.values():
+        text = Page(_html(run)).text
+        _, found, code = text.partition("In plain PyTorch")
+        if found:
+            assert "import torchstone" not in code.partition("Go on")[0]
+        else:
+            assert "It is built by torchstone" in text

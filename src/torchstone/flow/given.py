@@ -36,6 +36,11 @@ def check_objects(arguments: FitArguments) -> None:
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ConfigError(f"batch_size: expected None or a whole number of at least 1, got {size!r}.")
     _check_metrics(arguments.metrics)
+    if arguments.step is not None and arguments.metrics:
+        raise ConfigError(
+            "metrics: they are functions of the module's outputs, which a step of your own does not give.",
+            hint="Return the numbers from step: a dictionary is logged as train_<key> and val_<key>.",
+        )
     _check_callbacks(arguments.callbacks)
     _check_scheduler(arguments.scheduler)
 

@@ -15,7 +15,7 @@ from torchstone.finding import Finding
 from torchstone.reporting import tables
 from torchstone.reporting.characters import visible
 from torchstone.reporting.panels import Panel, importance_panel, result_panels, training_panels
-from torchstone.reporting.sentences import baseline, split_name, training_remark, verdict
+from torchstone.reporting.sentences import baseline, may_improve, split_name, training_remark, verdict
 from torchstone.reporting.usage import resume_command, usage
 from torchstone.reporting.worst import worst_section
 from torchstone.task import Task
@@ -269,6 +269,7 @@ def _usage(report: Report) -> dict[str, Any]:
         more_epochs=_more_epochs(report),
         is_table=bool(report.columns),
         test_read="test" in report.evaluations,
+        may_improve=may_improve(report.history, report.best_epoch),
     )
 
 

@@ -161,13 +161,29 @@ def training_remark(
     return f"{text} {_by_heart(history, best_epoch)}".strip()
 
 
+def may_improve(history: Sequence[Mapping[str, Any]], best_epoch: int | None) -> bool:
+    """Whether more epochs may help: the last one was the best, or the validation loss was not yet rising.
+
+    Args:
+        history: one record per epoch.
+        best_epoch: the epoch whose weights were kept; None where the last weights were kept.
+    """
+    numbers = epochs(history)
+    if best_epoch is not None:
+        return not numbers or best_epoch >= numbers[-1]
+    losses = _validation_losses(history)
+    return not losses or not _by_heart(history, min(losses, key=lambda epoch: losses[epoch]))
+
+
+def _validation_losses(history: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
+    """The validation loss of each epoch that has one."""
+    values = zip(epochs(history), column(history, "val_loss"), strict=True)
+    return {epoch: loss for epoch, loss in values if finite([loss])}
+
+
 def _last_kept(history: Sequence[Mapping[str, Any]]) -> str:
     """What is to be said where no epoch was chosen."""
-    losses = {
-        epoch: loss
-        for epoch, loss in zip(epochs(history), column(history, "val_loss"), strict=True)
-        if finite([loss])
-    }
+    losses = _validation_losses(history)
     if not losses:
         return "No validation loss, so no epoch is known to be the best; the last weights were kept."
     lowest = min(losses, key=lambda epoch: losses[epoch])
