@@ -25,6 +25,7 @@ from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
+from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import Origin, origins, resolved
 
 CODE = "TS604"
@@ -77,6 +78,10 @@ _CONSTANT_COLUMNS = {
     "torchvision.datasets.mnist.MNIST": "MNIST",
 }
 _REWARDS = re.compile(r"(?:^|_)(?:returns?|rewards?|advantages?|advs?|discounted)(?:_|$)", re.IGNORECASE)
+_KEEP_COLUMNS = words(
+    "load_digits MNIST ToTensor train_test_split astype float double to cuda cpu tensor as_tensor from_numpy "
+    "FloatTensor array asarray numpy reshape view len div copy clone"
+)
 _IN_PLACE = ("clamp_", "add_", "clip", "masked_fill_", "nan_to_num_")
 
 
@@ -146,14 +151,9 @@ def _reason(frame: Frame, call: ast.Call, values: ast.expr, axis: ast.expr | Non
     """What makes the deviation 0 or undefined, and why that is sure."""
     number, text = axis.value if isinstance(axis, ast.Constant) else None, ast.unparse(call)
     if number == 0 and not isinstance(number, bool):
-        for origin in origins(frame, values):
-            if isinstance(origin.node, ast.Call):
-                source = _CONSTANT_COLUMNS.get(origin.frame.name(origin.node.func) or "")
-                if source is not None:
-                    return (
-                        f"`{ast.unparse(call)}` is 0 for pixels that are always black",
-                        f"{source} have such",
-                    )
+        source = _constant_columns(frame, values)
+        if source is not None:
+            return f"`{text}` is 0 for pixels that are always black", f"{source} have such"
     name = frame.name(call.func)
     unbiased = name != "numpy.std" and not any(
         k.arg in ("unbiased", "correction", "ddof") for k in call.keywords
@@ -169,6 +169,25 @@ def _reason(frame: Frame, call: ast.Call, values: ast.expr, axis: ast.expr | Non
             f"all `{last}` of an episode may be equal",
         )
     return None
+
+
+def _constant_columns(frame: Frame, values: ast.expr) -> str | None:
+    """The data set with constant columns that values are of, when nothing on the way changes the columns."""
+    source = None
+    for origin in origins(frame, values):
+        node = origin.node
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+            return None  # columns may be chosen
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func).rsplit(".", 1)[-1]
+        source = _CONSTANT_COLUMNS.get(origin.frame.name(node.func) or "", source)
+        shape = [ast.unparse(argument) for argument in node.args]
+        if origin.frame.callee(node) is None and name not in _KEEP_COLUMNS:
+            return None
+        if name in ("reshape", "view") and (not shape or shape[-1] == "1"):
+            return None
+    return source
 
 
 def _finding(file: File, node: ast.BinOp, what: str, why: str) -> Finding:
