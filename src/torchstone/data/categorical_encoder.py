@@ -13,6 +13,9 @@ from torchstone.data.conversion import to_categories
 MOST_CATEGORIES = 255
 """Categories of a column that have a place of their own; the others share one."""
 
+MOST_RARE = 10_000
+"""Rare categories of a column that are remembered, so that unseen ones can be told from them."""
+
 
 @dataclass(frozen=True)
 class CategoricalColumn:
@@ -28,6 +31,8 @@ class CategoricalColumn:
         frequent: the index of the most frequent of them.
         rare: whether there is a place for rare categories.
         missing: whether there is a place for missing values.
+        seen: the rare categories of the training rows, sorted; None where they are too many to be kept, and
+            in runs of earlier versions.
     """
 
     kind: ClassVar[str] = "categorical"
@@ -36,6 +41,7 @@ class CategoricalColumn:
     frequent: int
     rare: bool
     missing: bool
+    seen: tuple[str, ...] | None = None
 
     @classmethod
     def fit(cls, column: pl.Series) -> CategoricalColumn | str:
@@ -53,7 +59,9 @@ class CategoricalColumn:
         if len(counts) == 1 and not missing:
             return "constant in the training rows"
         categories = tuple(kept.sort().to_list())
-        return cls(column.name, categories, categories.index(kept[0]), len(kept) < len(counts), missing)
+        rare = counts[column.name].filter(~counts[column.name].is_in(kept.implode()))
+        seen = tuple(rare.sort().to_list()) if len(rare) <= MOST_RARE else None
+        return cls(column.name, categories, categories.index(kept[0]), len(rare) > 0, missing, seen)
 
     @property
     def width(self) -> int:
@@ -76,6 +84,14 @@ class CategoricalColumn:
         )
         return np.where(texts.is_null().to_numpy(), absent, codes.to_numpy()).astype(np.int32)
 
+    def unseen(self, column: pl.Series) -> int:
+        """How many rows have a value that no training row had; 0 where nobody knows."""
+        if self.seen is None and self.rare:
+            return 0
+        texts = to_categories(column).drop_nulls()
+        known = pl.Series([*self.categories, *(self.seen or ())], dtype=pl.String)
+        return int((~texts.is_in(known.implode())).sum())
+
     def to_json(self) -> dict[str, Any]:
         """The column as JSON values."""
         return {"kind": self.kind, **asdict(self)}
@@ -89,4 +105,5 @@ class CategoricalColumn:
             values["frequent"],
             values["rare"],
             values["missing"],
+            None if values.get("seen") is None else tuple(values["seen"]),
         )

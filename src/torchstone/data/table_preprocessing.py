@@ -144,6 +144,12 @@ class TablePreprocessing:
         widths = tuple(column.width for column in self._blocks)
         return TableRows(torch.from_numpy(numeric), torch.from_numpy(codes), widths)
 
+    def unseen(self, samples: Samples) -> dict[str, int]:
+        """For each column of categories in how many rows it has a value that no training row had."""
+        frame = as_frame(samples.features)
+        counts = {column.name: column.unseen(frame[column.name]) for column in self._blocks}
+        return {name: count for name, count in counts.items() if count}
+
     def extra_columns(self, columns: Collection[str]) -> list[str]:
         """The columns that were not there in training; they are ignored, which should be said."""
         known = {*self.columns_used, *self.columns_left_out}
@@ -176,6 +182,14 @@ class TablePreprocessing:
         """The inverse of `to_json`."""
         columns = [_CLASSES[column["kind"]].from_json(column) for column in values["columns"]]
         return cls(columns, dict(values["left_out"]), is_array=values["is_array"])
+
+
+def unseen_notes(counts: Mapping[str, int]) -> list[str]:
+    """What must be said of values that training never saw (`TablePreprocessing.unseen`, summed up)."""
+    if not counts:
+        return []
+    told = ", ".join(f'"{name}" in {count:,} row{"s" * (count != 1)}' for name, count in counts.items())
+    return [f"Values never seen in training: {told}; they were taken for rare or the most frequent ones."]
 
 
 def as_frame(features: pl.DataFrame | np.ndarray) -> pl.DataFrame:
