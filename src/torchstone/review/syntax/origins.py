@@ -118,8 +118,9 @@ def _stored(here: Origin, node: ast.Attribute) -> list[Origin]:
     stores = file.index.stores[scope.method_of].get(node.attr, [])
     if len(stores) != 1 or stores[0].value is None:
         return []
-    path = (*stores[0].path, *here.path)
-    return [Origin(file.root(stores[0].scope), stores[0].value, (), path)]
+    owner = here.frame.value(node.value)
+    made = file.method_frame(owner, stores[0].scope) if owner is not None else file.root(stores[0].scope)
+    return [Origin(made, stores[0].value, (), (*stores[0].path, *here.path))]
 
 
 def reaching(frame: Frame, node: ast.Name) -> tuple[Binding, ...]:

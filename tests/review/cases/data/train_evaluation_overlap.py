@@ -161,3 +161,39 @@ class Trainer:
             self.optimizer.zero_grad()
             self.criterion(self.model(x), y).backward()
             self.optimizer.step()
+
+
+def evaluate(model, loader):
+    with torch.no_grad():
+        return sum((model(x).argmax(1) == y).sum().item() for x, y in loader)
+
+
+def mixed_up(model, train_loader, val_loader, bank):
+    train_acc = evaluate(model, train_loader)  # safe: a training score
+    val_acc = evaluate(model, train_loader)  # TS403
+    val_acc = evaluate(model, val_loader)
+    test_acc = bank.evaluate(model, train_loader, val_loader)  # safe: neighbours in the training data
+    return train_acc, val_acc, test_acc
+
+
+def nothing_else(model, train_loader):
+    test_acc = evaluate(model, train_loader)  # safe: no other data that could be meant
+    return test_acc
+
+
+class Data:
+    def __init__(self, paths, shuffle):
+        self.dataset = Subset(paths, range(100))
+        self.rows = Switched(paths)
+        self.loader = DataLoader(self.rows, batch_size=8, shuffle=shuffle)
+
+
+def two_of_a_class(model, optimizer, train_paths, test_paths):
+    train_data, test_data = Data(train_paths, True), Data(test_paths, False)
+    for x, y in train_data.loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    with torch.no_grad():
+        for x, y in test_data.loader:  # safe: each object has data of its own
+            model(x)

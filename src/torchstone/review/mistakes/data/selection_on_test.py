@@ -24,12 +24,13 @@ from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.loaders import is_held_out_name, is_training_name
-from torchstone.review.syntax.origins import reaching
+from torchstone.review.syntax.origins import argument_of, reaching
 from torchstone.review.syntax.scopes import LoopNode
 
 CODE = "TS404"
 NAME = "selection-on-test"
 SEVERITY: Severity = "error"
+MENTIONS = ("test", "best|top")
 
 BAD = (
     Example(
@@ -190,12 +191,22 @@ def _of(frame: Frame, value: ast.expr) -> ast.expr | None:
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         named = [a for a in given if isinstance(a, ast.Name | ast.Attribute) and _is_data(ast.unparse(a))]
         if named:
-            return named[0] if len(named) == 1 and _TEST.match(ast.unparse(named[0])) else None
+            return named[0] if len(named) == 1 and _is_test(frame, named[0]) else None
     if isinstance(value, ast.BinOp):
         names = [node.id for node in ast.walk(value) if isinstance(node, ast.Name)]
         found = [_looped(frame, name) for name in names]
         return next((source for source in found if source is not None), None)
     return None
+
+
+def _is_test(frame: Frame, node: ast.expr) -> bool:
+    """Whether data is called test data, also where it is given as an argument."""
+    if not _TEST.match(ast.unparse(node)):
+        return False
+    if not isinstance(node, ast.Name) or not any(b.kind == "parameter" for b in reaching(frame, node)):
+        return True
+    given = [argument_of(frame, call, node.id) for _, call, _ in frame.file.callers(frame.scope)]
+    return all(each is None or "test" in ast.unparse(each).lower() for each in given)
 
 
 def _is_data(name: str) -> bool:
@@ -213,8 +224,8 @@ def _looped(frame: Frame, name: str) -> ast.expr | None:
         if loop is None:
             return None
         names = [n for n in ast.walk(loop.iter) if isinstance(n, ast.Name | ast.Attribute)]
-        found += [n for n in names if _TEST.match(ast.unparse(n))][:1] or [loop.iter]
-    told = [node for node in found if _TEST.match(ast.unparse(node))]
+        found += [n for n in names if _is_test(frame, n)][:1] or [loop.iter]
+    told = [node for node in found if _is_test(frame, node)]
     return told[0] if told and len(told) == len(found) else None
 
 

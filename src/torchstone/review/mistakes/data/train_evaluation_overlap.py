@@ -4,8 +4,8 @@
 Follows the data sets of a training loader and of one that is called validation or test data back to where
 their rows come from, and reports the second when both surely share rows: the same data set or arrays, the
 same part of a split, the training pictures (`train=True`) in both, slices that overlap, or a part of what the
-training loader goes through as a whole. Loaders that say in their name that they hold training data are not
-meant.
+training loader goes through as a whole. A score that is called validation or test and taken from the training
+loader counts too. Loaders that say in their name that they hold training data are not meant.
 
 ## Why is this bad?
 The score is that of samples that the model has seen. It goes up while the model overfits, and says nothing
@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.loaders import Loader, loaders
+from torchstone.review.syntax.loaders import Loader, is_held_out_name, is_training_name, loaders
 from torchstone.review.syntax.origins import Origin, resolved
 from torchstone.review.syntax.rows import Rows, expression_key, overlap, rows_of
 
@@ -77,6 +77,9 @@ GOOD = (
 _MEANT = ("overfit", "sanity", "memori", "full", "final", "all_", "whole")
 _SUBSETS = ("torch.utils.data.SubsetRandomSampler", "torch.utils.data.sampler.SubsetRandomSampler")
 _SWITCHES = re.compile(r"split|mode|train|eval|phase|subset|fold")
+_TRAINING = re.compile(r"^(?:self\.)?train\w*(?:loader|dl|iter|iterator|set)$", re.IGNORECASE)
+_HELD_OUT = re.compile(r"^(?:val|valid|test|dev)\w*(?:loader|dl|iter|iterator|set)$", re.IGNORECASE)
+_EVALUATES = re.compile(r"eval|valid|test|accuracy|score", re.IGNORECASE)
 _GENERATES = re.compile(r"rand|__iter__|IterableDataset|generate|simulat")
 
 
@@ -97,6 +100,35 @@ def check(file: File) -> Iterator[Finding]:
                 if shared is not None:
                     yield _finding(file, trained, evaluated, shared)
                     break
+    yield from _mixed_up(file)
+
+
+def _mixed_up(file: File) -> Iterator[Finding]:
+    """`val_loss = evaluate(model, train_loader)` where there is a `val_loader` too."""
+    for node in file.index.nodes[ast.Assign]:
+        assert isinstance(node, ast.Assign)  # noqa: S101 (listed by type)
+        call = node.value
+        if not isinstance(call, ast.Call) or not _is_evaluation(ast.unparse(call.func)):
+            continue
+        given = [ast.unparse(a) for a in (*call.args, *(keyword.value for keyword in call.keywords))]
+        named = [each for each in call.args if _TRAINING.search(ast.unparse(each))]
+        names = [n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name)]
+        scores = names and all(is_held_out_name(name) and not is_training_name(name) for name in names)
+        if len(named) == 1 and scores and not any(is_held_out_name(text) for text in given):
+            other = _held_out_data(file, node)
+            if other is not None:
+                yield _wrong_loader(file, node, named[0], names[0], other)
+
+
+def _is_evaluation(function: str) -> bool:
+    return bool(_EVALUATES.search(function)) and not is_training_name(function)
+
+
+def _held_out_data(file: File, node: ast.AST) -> str | None:
+    """The name of a loader of validation or test data that the code could have given."""
+    scope = file.index.scope_of(node)
+    names = [*scope.bindings, *file.index.module.bindings]
+    return next((name for name in names if _HELD_OUT.search(name) and not is_training_name(name)), None)
 
 
 def _belong_together(trained: Loader, evaluated: Loader) -> bool:
@@ -184,4 +216,16 @@ def _finding(file: File, trained: Loader, evaluated: Loader, shared: Rows) -> Fi
         why="the score is that of samples that the model has seen, and says nothing about new ones",
         fix=Fix("Give each loader its own part of the data."),
         related=tuple(related),
+    )
+
+
+def _wrong_loader(file: File, node: ast.Assign, given: ast.expr, score: str, other: str) -> Finding:
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        given,
+        f"`{score}` is computed on `{ast.unparse(given)}`, the samples that are trained on",
+        why="the score is that of samples that the model has seen, and says nothing about new ones",
+        fix=Fix(f"Give `{other}` instead, or call the result a training score."),
     )
