@@ -91,11 +91,6 @@ def another(x):
     return x.reshape(n, c, h, w)  # safe: moved before
 
 
-def heads(x):
-    batch, tokens, heads, width = x.shape
-    return x.reshape(batch, width, tokens, heads)  # safe: no pictures
-
-
 def halves(path):
     image = cv2.imread(path)
     return image.reshape(2, 32, 64, 3)  # safe: the channels stay last

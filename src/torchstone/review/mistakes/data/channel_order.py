@@ -2,8 +2,7 @@
 
 ## What it does
 Follows arrays of OpenCV, Pillow, matplotlib and numpy whose last dimension is that of the channels, and
-reports a `view` or `reshape` to a shape with the channels before height and width; and a `reshape` of any
-array to its own sizes in another order.
+reports a `view` or `reshape` to a shape with the channels before height and width.
 
 ## Why is this bad?
 `view` and `reshape` keep the order of the values in memory and only cut it anew. What should be the red
@@ -18,7 +17,6 @@ model learns badly. `permute(0, 3, 1, 2)` moves the channels.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
@@ -47,11 +45,13 @@ BAD = (
     ),
     Example(
         """
+        import numpy as np
         import torch
+        from PIL import Image
 
-        def channels_first(x):
-            n, h, w, c = x.shape
-            return x.reshape(n, c, h, w)  # TS413
+        def load(path):
+            picture = np.array(Image.open(path).convert("RGB").resize((32, 32)))
+            return torch.tensor(picture.reshape(3, 32, 32))  # TS413
         """
     ),
 )
@@ -65,8 +65,6 @@ GOOD = (
     flat = x.reshape(8, -1)
     """,
 )
-
-_CHANNELS = re.compile(r"^(c|ch|chans?|channels?|n_?c\w*|num_c\w*|in_c\w*)\d?$", re.IGNORECASE)
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -82,9 +80,7 @@ def check(file: File) -> Iterator[Finding]:
                 continue
             picture = channels_last(frame, array)
             if picture is not None and _moves(frame, picture, array, sizes):
-                yield _finding(file, call, array, sizes, picture)
-            elif len(sizes) == 4 and _reorders(frame, array, sizes):
-                yield _finding(file, call, array, sizes, None)
+                yield _finding(file, call, array, picture)
 
 
 def _parts(frame: Frame, call: ast.Call) -> tuple[ast.expr, list[ast.expr]] | None:
@@ -106,19 +102,13 @@ def _moves(frame: Frame, picture: ChannelsLast, array: ast.expr, sizes: list[ast
     """Whether the sizes put the channels before height and width."""
     if picture.rank is not None and picture.rank > len(sizes):
         return False
+    if all(isinstance(size, ast.Name) and _position(frame, array, size) is not None for size in sizes):
+        return False  # its own sizes in another order: TS310
     channels, last = whole(frame, sizes[-3]), whole(frame, sizes[-1])
     if channels is not None:
         return channels in picture.channels and last not in picture.channels
     rank = picture.rank or len(sizes)
     return _position(frame, array, sizes[-3]) in (rank - 1, -1)
-
-
-def _reorders(frame: Frame, array: ast.expr, sizes: list[ast.expr]) -> bool:
-    """Whether the sizes are the array's own with the last one moved before the two in the middle."""
-    if isinstance(sizes[1], ast.Name) and not _CHANNELS.match(sizes[1].id):
-        return False
-    places = [_position(frame, array, size) for size in sizes]
-    return [place % 4 if place is not None else None for place in places] == [0, 3, 1, 2]
 
 
 def _position(frame: Frame, array: ast.expr, size: ast.expr) -> int | None:
@@ -155,13 +145,11 @@ def _is_same(frame: Frame, node: ast.expr, array: ast.expr) -> bool:
     return len(first) == 1 and first == second
 
 
-def _finding(
-    file: File, call: ast.Call, array: ast.expr, sizes: list[ast.expr], picture: ChannelsLast | None
-) -> Finding:
-    order = "(0, 3, 1, 2)" if picture is None or picture.rank in (None, 4) else "(2, 0, 1)"
+def _finding(file: File, call: ast.Call, array: ast.expr, picture: ChannelsLast) -> Finding:
+    order = "(2, 0, 1)" if picture.rank == 3 else "(0, 3, 1, 2)"
     told = ast.unparse(array)
     told = f"`{told}`" if len(told) < 40 else "the pictures"
-    made = [picture.frame.file.related(picture.node, "made here, with the channels last")] if picture else []
+    made = picture.frame.file.related(picture.node, "made here, with the channels last")
     verb = ast.unparse(call.func).rsplit(".", 1)[-1]
     return file.finding(
         CODE,
@@ -171,5 +159,5 @@ def _finding(
         f"the channels of {told} are last, and `{verb}` does not move them, it cuts the rows into pieces",
         why="the shapes are right and every picture is scrambled",
         fix=Fix(f"Use `permute{order}` of a tensor, or `transpose{order}` of an array."),
-        related=tuple(made),
+        related=(made,),
     )
