@@ -18,8 +18,8 @@ _MOST_HELD = 1_200_000
 """Characters of other files that are held between two checks; a tree takes a hundred times as much memory."""
 _MOST_READ = 600_000
 """Characters of other files that are looked into for one checked file; what lies beyond is unknown."""
-_CALLS = 30_000
-"""How many calls are followed for one checked file; what lies beyond is unknown."""
+_CALLS = 1_500
+"""How many calls are followed for one checked file; what lies beyond is unknown. Programs need up to 100."""
 
 
 class Project:
