@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from torchstone.review.syntax.arrays import given, whole
+from torchstone.review.syntax.arguments import given, whole
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.values import Value

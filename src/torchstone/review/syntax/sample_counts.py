@@ -6,7 +6,7 @@ import ast
 import math
 from typing import TYPE_CHECKING, TypeAlias
 
-from torchstone.review.syntax.arrays import given, whole
+from torchstone.review.syntax.arguments import given, whole
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import reaching
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from torchstone.review.syntax.arrays import given, whole
+from torchstone.review.syntax.arguments import given, whole
 from torchstone.review.syntax.modes import loader_of
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.outputs import loss_calls

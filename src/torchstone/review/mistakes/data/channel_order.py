@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
-from torchstone.review.syntax.arrays import whole
+from torchstone.review.syntax.arguments import whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import reaching

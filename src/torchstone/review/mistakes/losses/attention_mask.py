@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
-from torchstone.review.syntax.arrays import given
+from torchstone.review.syntax.arguments import given
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.masks import Mask, mask_of
