@@ -110,6 +110,12 @@ def check(file: File) -> Iterator[Finding]:
         call = node.value if isinstance(node, ast.Expr) else None
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
             continue
+        last = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id
+        # What is called on a name alone may be a layer; all else is told by its own name first.
+        if last not in _FUNCTIONS | _METHODS and not (
+            len(call.args) == 1 and isinstance(call.args[0], ast.Name)
+        ):
+            continue
         target = _unchanged(file, call)
         if target is not None and _used_after(file, target, node) and not _for_itself(file, node):
             yield _finding(file, call, target)
