@@ -169,3 +169,13 @@ def goes_back(file: File, scope: Scope, name: str) -> bool:
         if {part.id for part in ast.walk(call) if isinstance(part, ast.Name)} & tainted:
             return True
     return False
+
+
+def is_reference(file: File, node: ast.AST) -> bool:
+    """Whether a function is there to compare others with: `reference_fn=lambda ...`, `def naive_softmax`."""
+    names = [
+        getattr(above, "arg", None) or getattr(above, "name", None)
+        for above in file.index.ancestors(node)
+        if isinstance(above, ast.keyword | ast.FunctionDef)
+    ]
+    return any(word in (name or "") for name in names for word in ("reference", "naive", "expected"))

@@ -68,6 +68,14 @@ def stable_softplus(x):
     return torch.clamp(x, min=0) + torch.log(1 + torch.exp(-torch.abs(x)))  # safe: at most 0
 
 
+def switched(x):
+    return torch.where(x > 20, x, torch.log1p(torch.exp(x)))  # safe: not taken where x is large
+
+
+def naive_softmax(x):
+    return torch.exp(x) / torch.exp(x).sum()  # safe: to compare others with
+
+
 def ratio(new, old, advantages):
     return (torch.exp(new - old) * advantages).sum() / advantages.sum()  # safe: no softmax
 

@@ -26,6 +26,7 @@ from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import SAME_TENSOR_METHODS, words
 from torchstone.review.syntax.origins import argument_of, reaching
+from torchstone.review.syntax.training import is_reference
 
 CODE = "TS603"
 NAME = "overflowing-exp"
@@ -104,8 +105,18 @@ def check(file: File) -> Iterator[Finding]:
         if found is not None:
             what, exponent, text, doing = found
             frame = file.frame_of(exponent)
-            if not _is_bounded(frame, exponent, 0):
+            if not _is_bounded(frame, exponent, 0) and not _is_chosen(file, node):
                 yield _finding(file, node, what, exponent, text, doing)
+
+
+def _is_chosen(file: File, node: ast.AST) -> bool:
+    """Whether another way is taken for large values, or the code is there to compare others with."""
+    for above in file.index.ancestors(node):
+        if isinstance(above, ast.Call) and ast.unparse(above.func).rsplit(".", 1)[-1] == "where":
+            return True
+        if isinstance(above, ast.stmt):
+            break
+    return is_reference(file, node)
 
 
 _Found = tuple[str, ast.expr, str | None, str]

@@ -26,6 +26,7 @@ from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.outputs import Operation, last_operations
 from torchstone.review.syntax.scopes import children
+from torchstone.review.syntax.training import is_reference
 
 CODE = "TS602"
 NAME = "unsafe-log"
@@ -89,7 +90,9 @@ def check(file: File) -> Iterator[Finding]:
                 continue
             complement = _of_one_minus(frame, inner)
             operation = _operation(frame, complement or inner)
-            if operation is not None and not _is_guarded(frame, inner, operation.node):
+            if operation is None or is_reference(file, call):
+                continue
+            if not _is_guarded(frame, inner, operation.node):
                 yield _finding(file, call, operation, inner, complement)
 
 
