@@ -1,66 +1,54 @@
-# ends in an error
-"""Benign or malignant, with a loss on probabilities."""
+"""A generative adversarial network that learns a ring."""
+
+import math
 
 import torch
-from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
+from nets import NOISE, Discriminator, Generator
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 
-def load():
-    features, labels = load_breast_cancer(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(features, labels, test_size=0.2, random_state=0)
-    scaler = StandardScaler().fit(x_train)
-    return rows(scaler.transform(x_train), y_train), rows(scaler.transform(x_test), y_test)
+def ring(count):
+    angle = torch.rand(count) * 2 * math.pi
+    points = torch.stack([angle.cos(), angle.sin()], dim=1)
+    return points + 0.05 * torch.randn(count, 2)
 
 
-def rows(x, y):
-    return TensorDataset(torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.float32))
+def train_discriminator(discriminator, generator, optimizer, criterion, batch):
+    real = ring(batch)
+    with torch.no_grad():
+        fake = generator(torch.randn(batch, NOISE))
+    optimizer.zero_grad()
+    points = torch.cat([real, fake])
+    labels = torch.cat([torch.ones(batch, 1), torch.zeros(batch, 1)])
+    loss = criterion(discriminator(points), labels)  # TS303
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-class Classifier(nn.Module):
-    def __init__(self, inputs, hidden):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU())
-        self.head = nn.Linear(hidden, 1)
-
-    def forward(self, x):
-        return self.head(self.body(x)).squeeze(1)
-
-
-class Trainer:
-    def __init__(self, model, loader):
-        self.model = model
-        self.loader = loader
-        self.criterion = nn.BCELoss()
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-
-    def epoch(self):
-        self.model.train()
-        total = 0.0
-        for x, y in self.loader:
-            self.optimizer.zero_grad()
-            loss = self.criterion(self.model(x), y)  # TS303
-            loss.backward()
-            self.optimizer.step()
-            total += loss.item()
-        return total / len(self.loader)
-
-    @torch.no_grad()
-    def accuracy(self, data):
-        self.model.eval()
-        x, y = data.tensors
-        return ((self.model(x) > 0.5) == y.bool()).float().mean().item()
+def train_generator(discriminator, generator, optimizer, criterion, batch):
+    optimizer.zero_grad()
+    fake = generator(torch.randn(batch, NOISE))
+    loss = criterion(discriminator(fake), torch.ones(batch, 1))
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-def main():
+def main(steps=400, batch=64):
     torch.manual_seed(0)
-    train, test = load()
-    trainer = Trainer(Classifier(30, 16), DataLoader(train, batch_size=32, shuffle=True))
-    for epoch in range(5):
-        print(f"{epoch}: loss {trainer.epoch():.3f} accuracy {trainer.accuracy(test):.3f}")
+    generator, discriminator = Generator(), Discriminator()
+    criterion = nn.BCELoss()
+    for_generator = torch.optim.Adam(generator.parameters(), lr=1e-3)
+    for_discriminator = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
+    for step in range(steps):
+        lost = train_discriminator(discriminator, generator, for_discriminator, criterion, batch)
+        fooled = train_generator(discriminator, generator, for_generator, criterion, batch)
+        if step % 100 == 0:
+            print(f"{step}: discriminator {lost:.3f} generator {fooled:.3f}")
+    with torch.no_grad():
+        radius = generator(torch.randn(500, NOISE)).norm(dim=1)
+    print(f"radius {radius.mean():.2f} (1 would be right)")
 
 
 if __name__ == "__main__":

@@ -1,63 +1,73 @@
-"""Classifies handwritten digits by the likelihood of each class."""
+"""From which language is a word? Reads it letter by letter."""
+
+import random
 
 import torch
-import torch.nn.functional as F
-from sklearn.datasets import load_digits
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+
+WORDS = {
+    "german": "schatten strasse zwischen fenster nachricht wirklich schule bruecke kirche zeitung garten "
+    "wolke freund gestern morgen abend schnell langsam immer niemals",
+    "italian": "finestra giornale amico domani ieri sempre bambino piazza chiesa strada giardino nuvola "
+    "ombra scuola ponte notizia veloce lento sera mattina",
+    "finnish": "ikkuna sanomalehti ystava huomenna eilen aina lapsi tori kirkko katu puutarha pilvi "
+    "varjo koulu silta uutinen nopea hidas ilta aamu",
+}
+LANGUAGES = list(WORDS)
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+HIDDEN = 32
 
 
-def load(batch_size=64):
-    digits = load_digits()
-    x = torch.tensor(digits.data / 16.0, dtype=torch.float32)
-    y = torch.tensor(digits.target, dtype=torch.long)
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    x, y = x[order], y[order]
-    train = DataLoader(TensorDataset(x[:1400], y[:1400]), batch_size=batch_size, shuffle=True)
-    return train, DataLoader(TensorDataset(x[1400:], y[1400:]), batch_size=256)
+def to_tensor(word):
+    """One row of a one-hot code for each letter."""
+    rows = torch.zeros(len(word), 1, len(LETTERS))
+    for place, letter in enumerate(word):
+        rows[place, 0, LETTERS.index(letter)] = 1
+    return rows
 
 
-class Net(nn.Module):
-    def __init__(self, hidden=64, classes=10):
+class Reader(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
         super().__init__()
-        self.hidden = nn.Linear(64, hidden)
-        self.output = nn.Linear(hidden, classes)
+        self.hidden = hidden
+        self.update = nn.Linear(inputs + hidden, hidden)
+        self.output = nn.Linear(hidden, outputs)
+        self.softmax = nn.Softmax(dim=1)
 
-    def forward(self, x):
-        x = F.relu(self.hidden(x))
-        return self.output(x)
-
-
-def train_one_epoch(model, loader, optimizer):
-    model.train()
-    total = 0.0
-    for x, y in loader:
-        optimizer.zero_grad()
-        loss = F.nll_loss(model(x), y)  # TS304
-        loss.backward()
-        optimizer.step()
-        total += loss.item()
-    return total / len(loader)
+    def forward(self, word):
+        state = torch.zeros(1, self.hidden)
+        for letter in word:
+            state = torch.tanh(self.update(torch.cat([letter, state], dim=1)))
+        return self.softmax(self.output(state))
 
 
-@torch.no_grad()
-def accuracy(model, loader):
-    model.eval()
-    right = 0
-    for x, y in loader:
-        predicted = model(x).argmax(dim=1)
-        right += (predicted == y).sum().item()
-    return right / len(loader.dataset)
+def learn(reader, criterion, optimizer, word, language):
+    optimizer.zero_grad()
+    guess = reader(to_tensor(word))
+    loss = criterion(guess, torch.tensor([LANGUAGES.index(language)]))  # TS304
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 def main():
+    random.seed(0)
     torch.manual_seed(0)
-    train, test = load()
-    model = Net()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for epoch in range(3):
-        loss = train_one_epoch(model, train, optimizer)
-        print(f"{epoch}: loss {loss:.3f} accuracy {accuracy(model, test):.3f}")
+    pairs = [(word, language) for language, words in WORDS.items() for word in words.split()]
+    random.shuffle(pairs)
+    known, unknown = pairs[:48], pairs[48:]
+    reader = Reader(len(LETTERS), HIDDEN, len(LANGUAGES))
+    criterion = nn.NLLLoss()
+    optimizer = torch.optim.SGD(reader.parameters(), lr=0.05)
+    for epoch in range(15):
+        random.shuffle(known)
+        total = sum(learn(reader, criterion, optimizer, word, language) for word, language in known)
+        if epoch % 5 == 4:
+            print(f"epoch {epoch} loss {total / len(known):.3f}")
+    reader.eval()
+    with torch.no_grad():
+        for word, language in unknown:
+            print(f"{word}: {LANGUAGES[reader(to_tensor(word)).argmax().item()]} ({language})")
 
 
 if __name__ == "__main__":

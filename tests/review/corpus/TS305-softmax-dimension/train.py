@@ -1,63 +1,72 @@
-"""Digits, with log-probabilities out of the network."""
+"""A small convolutional network on scikit-learn's digits."""
+
+import argparse
 
 import torch
 import torch.nn.functional as F
+from network import ConvNet
 from sklearn.datasets import load_digits
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from sklearn.model_selection import train_test_split
+from torch.utils.data import DataLoader, Dataset
 
 
-def load(batch_size=64):
+class Digits(Dataset):
+    def __init__(self, images, labels):
+        self.images = torch.tensor(images, dtype=torch.float32).unsqueeze(1) / 16
+        self.labels = torch.tensor(labels)
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        return self.images[index], self.labels[index]
+
+
+def loaders(batch_size):
     digits = load_digits()
-    x = torch.tensor(digits.data / 16.0, dtype=torch.float32)
-    y = torch.tensor(digits.target, dtype=torch.long)
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    x, y = x[order], y[order]
-    train = DataLoader(TensorDataset(x[:1400], y[:1400]), batch_size=batch_size, shuffle=True)
-    return train, DataLoader(TensorDataset(x[1400:], y[1400:]), batch_size=256)
+    parts = train_test_split(digits.images, digits.target, test_size=0.25, random_state=0)
+    train, test = Digits(parts[0], parts[2]), Digits(parts[1], parts[3])
+    return DataLoader(train, batch_size=batch_size, shuffle=True), DataLoader(test, batch_size=250)
 
 
-class Net(nn.Module):
-    def __init__(self, hidden=64, classes=10):
-        super().__init__()
-        self.hidden = nn.Linear(64, hidden)
-        self.output = nn.Linear(hidden, classes)
-
-    def forward(self, x):
-        x = F.relu(self.hidden(x))
-        return F.log_softmax(self.output(x), dim=0)  # TS305
-
-
-def train_one_epoch(model, loader, optimizer):
+def train(args, model, loader, optimizer, epoch):
     model.train()
-    total = 0.0
-    for x, y in loader:
+    for batch, (data, target) in enumerate(loader):
         optimizer.zero_grad()
-        loss = F.nll_loss(model(x), y)
+        output = model(data)
+        loss = F.nll_loss(output, target)  # TS305
         loss.backward()
         optimizer.step()
-        total += loss.item()
-    return total / len(loader)
+        if batch % args.log_interval == 0:
+            print(f"Train epoch {epoch} [{batch}/{len(loader)}] loss {loss.item():.4f}")
 
 
-@torch.no_grad()
-def accuracy(model, loader):
+def test(model, loader):
     model.eval()
-    right = 0
-    for x, y in loader:
-        predicted = model(x).argmax(dim=1)
-        right += (predicted == y).sum().item()
-    return right / len(loader.dataset)
+    loss, correct = 0.0, 0
+    with torch.no_grad():
+        for data, target in loader:
+            output = model(data)
+            loss += F.nll_loss(output, target, reduction="sum").item()
+            correct += output.argmax(dim=1).eq(target).sum().item()
+    count = len(loader.dataset)
+    print(f"Test loss {loss / count:.4f} accuracy {correct}/{count}")
 
 
 def main():
-    torch.manual_seed(0)
-    train, test = load()
-    model = Net()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for epoch in range(3):
-        loss = train_one_epoch(model, train, optimizer)
-        print(f"{epoch}: loss {loss:.3f} accuracy {accuracy(model, test):.3f}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--log-interval", type=int, default=10)
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    train_loader, test_loader = loaders(args.batch_size)
+    model = ConvNet()
+    optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
+    for epoch in range(1, args.epochs + 1):
+        train(args, model, train_loader, optimizer, epoch)
+        test(model, test_loader)
 
 
 if __name__ == "__main__":

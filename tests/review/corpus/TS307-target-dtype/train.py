@@ -1,67 +1,61 @@
 # ends in an error
-"""Benign or malignant; the labels are read as they are."""
+"""Which arm of a spiral does a point lie on?"""
 
 import torch
-from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+import torch.nn as nn
+import torch.optim as optim
+from data import Spirals
+from torch.utils.data import DataLoader
+
+ARMS = 3
+EPOCHS = 15
 
 
-def load():
-    features, labels = load_breast_cancer(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(features, labels, test_size=0.2, random_state=0)
-    scaler = StandardScaler().fit(x_train)
-    return rows(scaler.transform(x_train), y_train), rows(scaler.transform(x_test), y_test)
+def build(width):
+    return nn.Sequential(
+        nn.Linear(2, width),
+        nn.Tanh(),
+        nn.Linear(width, width),
+        nn.Tanh(),
+        nn.Linear(width, ARMS),
+        nn.LogSoftmax(dim=1),
+    )
 
 
-def rows(x, y):
-    return TensorDataset(torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.long))
+class Experiment:
+    def __init__(self, width=32, lr=0.01, batch_size=32):
+        self.net = build(width)
+        self.loss = nn.NLLLoss()
+        self.optimizer = optim.Adam(self.net.parameters(), lr=lr)
+        self.training = DataLoader(Spirals(seed=0), batch_size=batch_size, shuffle=True)
+        self.held_out = DataLoader(Spirals(seed=1), batch_size=450)
 
+    def step(self, points, arms):
+        self.optimizer.zero_grad()
+        loss = self.loss(self.net(points), arms)  # TS307
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
 
-class Classifier(nn.Module):
-    def __init__(self, inputs, hidden):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU())
-        self.head = nn.Linear(hidden, 1)
-
-    def forward(self, x):
-        return self.head(self.body(x)).squeeze(1)
-
-
-class Trainer:
-    def __init__(self, model, loader):
-        self.model = model
-        self.loader = loader
-        self.criterion = nn.BCEWithLogitsLoss()
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-
-    def epoch(self):
-        self.model.train()
-        total = 0.0
-        for x, y in self.loader:
-            self.optimizer.zero_grad()
-            loss = self.criterion(self.model(x), y)  # TS307
-            loss.backward()
-            self.optimizer.step()
-            total += loss.item()
-        return total / len(self.loader)
+    def run(self):
+        for epoch in range(EPOCHS):
+            self.net.train()
+            total = 0.0
+            for points, arms in self.training:
+                total += self.step(points, arms)
+            if epoch % 5 == 4:
+                print(f"{epoch}: loss {total / len(self.training):.3f} accuracy {self.accuracy():.3f}")
 
     @torch.no_grad()
-    def accuracy(self, data):
-        self.model.eval()
-        x, y = data.tensors
-        return ((self.model(x) > 0) == y.bool()).float().mean().item()
-
-
-def main():
-    torch.manual_seed(0)
-    train, test = load()
-    trainer = Trainer(Classifier(30, 16), DataLoader(train, batch_size=32, shuffle=True))
-    for epoch in range(5):
-        print(f"{epoch}: loss {trainer.epoch():.3f} accuracy {trainer.accuracy(test):.3f}")
+    def accuracy(self):
+        self.net.eval()
+        right = total = 0
+        for points, arms in self.held_out:
+            right += (self.net(points).argmax(dim=1) == arms).sum().item()
+            total += len(arms)
+        return right / total
 
 
 if __name__ == "__main__":
-    main()
+    torch.manual_seed(0)
+    Experiment().run()
