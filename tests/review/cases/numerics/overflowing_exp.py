@@ -72,6 +72,11 @@ def switched(x):
     return torch.where(x > 20, x, torch.log1p(torch.exp(x)))  # safe: not taken where x is large
 
 
+def switched_by_name(x):
+    small = torch.log1p(torch.exp(x))  # safe: not taken where x is large
+    return torch.where(x > 20, x, small)
+
+
 def naive_softmax(x):
     return torch.exp(x) / torch.exp(x).sum()  # safe: to compare others with
 

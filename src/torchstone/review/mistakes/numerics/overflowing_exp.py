@@ -115,8 +115,17 @@ def _is_chosen(file: File, node: ast.AST) -> bool:
         if isinstance(above, ast.Call) and ast.unparse(above.func).rsplit(".", 1)[-1] == "where":
             return True
         if isinstance(above, ast.stmt):
-            break
-    return is_reference(file, node)
+            return _is_chosen_by_name(file, above) or is_reference(file, node)
+    return False
+
+
+def _is_chosen_by_name(file: File, statement: ast.stmt) -> bool:
+    """Whether what a statement assigns is one of the ways of a `torch.where` in the same function."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    scope = file.index.scope_of(statement)
+    ways = [c.args for c in file.index.calls_by_name.get("where", ()) if file.index.scope_of(c) is scope]
+    return any(isinstance(way, ast.Name) and way.id in names for given in ways for way in given)
 
 
 _Found = tuple[str, ast.expr, str | None, str]
