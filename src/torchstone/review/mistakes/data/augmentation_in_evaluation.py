@@ -184,6 +184,7 @@ def _split(file: File) -> Iterator[Finding]:
     """Loaders of the evaluated part of a data set that transforms at random."""
     if ".dataset." in file.source.text or "deepcopy" in file.source.text:
         return  # perhaps the transform of the part is set afterwards
+    trained = _trained(file)
     for loader in loaders(file):
         if not loader.is_held_out or loader.dataset is None or loader.frame.file is not file:
             continue
@@ -192,7 +193,8 @@ def _split(file: File) -> Iterator[Finding]:
         whole = _whole(here) if not sampled else here
         if whole is None or not isinstance(whole.node, ast.Call) or whole.path:
             continue
-        if whole.frame.file is not file or (sampled and not _is_shared(file, loader, whole)):
+        others = [call for call in trained.get(whole.node, ()) if call is not loader.call]
+        if whole.frame.file is not file or (sampled and not others):
             continue
         transform = _transform(file, whole.node)
         step = _random_step(transform) if transform is not None else None
@@ -211,10 +213,13 @@ def _whole(here: Origin) -> Origin | None:
     return None
 
 
-def _is_shared(file: File, loader: Loader, whole: Origin) -> bool:
-    """Whether a training loader draws from the same data set."""
-    others = (each for each in loaders(file) if each.is_for_training and each.dataset is not None)
-    return any(each is not loader and _made(each).node is whole.node for each in others)
+def _trained(file: File) -> dict[ast.AST, list[ast.Call]]:
+    """The training loaders by the data set that they load from."""
+    found: dict[ast.AST, list[ast.Call]] = {}
+    for loader in loaders(file):
+        if loader.is_for_training and loader.dataset is not None:
+            found.setdefault(_made(loader).node, []).append(loader.call)
+    return found
 
 
 def _named(file: File, step: ast.Call, name: str) -> Finding:

@@ -28,6 +28,7 @@ from torchstone.review.syntax.file import File
 from torchstone.review.syntax.loaders import Loader, is_held_out_name, is_training_name, loaders
 from torchstone.review.syntax.origins import Origin, resolved
 from torchstone.review.syntax.rows import Rows, expression_key, overlap, rows_of
+from torchstone.review.syntax.scopes import Scope
 
 CODE = "TS403"
 NAME = "train-evaluation-overlap"
@@ -88,18 +89,25 @@ def check(file: File) -> Iterator[Finding]:
     if "DataLoader" not in file.source.text:
         return
     made = [each for each in loaders(file) if each.is_plain and each.dataset is not None]
-    training = [each for each in made if each.is_for_training]
+    training = [each for each in made if each.is_for_training and each.frame.file is file]
+    together: dict[Scope, list[Loader]] = {}
+    for each in training:
+        together.setdefault(_place(each), []).append(each)
+    looped = [each for each in training if each.trains]
     held_out = [each for each in made if each.is_held_out and each.frame.file is file]
+    reported: set[ast.AST] = set()
     for evaluated in held_out:
-        for trained in training:
+        for trained in (*together.get(_place(evaluated), ()), *(looped if evaluated.evaluates else ())):
+            if trained.call is evaluated.call:
+                continue
             names = (*trained.names, *evaluated.names)
             if any(word in name.lower() for name in names for word in _MEANT):
                 continue
-            if trained.frame.file is file and _belong_together(trained, evaluated):
-                shared = _shared(trained, evaluated)
-                if shared is not None:
-                    yield _finding(file, trained, evaluated, shared)
-                    break
+            shared = _shared(trained, evaluated)
+            if shared is not None and evaluated.call not in reported:
+                reported.add(evaluated.call)
+                yield _finding(file, trained, evaluated, shared)
+                break
     yield from _mixed_up(file)
 
 
@@ -131,13 +139,9 @@ def _held_out_data(file: File, node: ast.AST) -> str | None:
     return next((name for name in names if _HELD_OUT.search(name) and not is_training_name(name)), None)
 
 
-def _belong_together(trained: Loader, evaluated: Loader) -> bool:
-    """Whether both may be used in one run: made in one function, or the same loop's work."""
-    return trained.call is not evaluated.call and (
-        trained.frame.scope is evaluated.frame.scope
-        or trained.frame.scope.method_of is evaluated.frame.scope.method_of is not None
-        or bool(trained.trains and evaluated.evaluates)
-    )
+def _place(loader: Loader) -> Scope:
+    """Where a loader is made: the loaders of one function, or of one class, are used in one run."""
+    return loader.frame.scope.method_of or loader.frame.scope
 
 
 def _shared(trained: Loader, evaluated: Loader) -> Rows | None:
@@ -163,14 +167,22 @@ def _is_generated(made: Origin) -> bool:
 def _switches(trained: Loader) -> bool:
     """Whether the data set is switched from one part to another: `data.set_split("test")`."""
     assert trained.dataset is not None  # noqa: S101 (asked before)
-    name, index = ast.unparse(trained.dataset), trained.frame.file.index
-    for node in index.nodes[ast.Attribute]:
-        assert isinstance(node, ast.Attribute)  # noqa: S101 (listed by type)
-        if _SWITCHES.search(node.attr) and ast.unparse(node.value) == name:
-            scope = index.scope_of(node)
-            if scope is trained.frame.scope or "." in name or not trained.frame.scope.is_function:
-                return True
-    return False
+    name, scope = ast.unparse(trained.dataset), trained.frame.scope
+    scopes = _switched(trained.frame.file).get(name, [])
+    return any(each is scope or "." in name or not scope.is_function for each in scopes)
+
+
+def _switched(file: File) -> dict[str, list[Scope]]:
+    """Where something is done that may switch an object, by the object's source."""
+    key = "switched"
+    if key not in file.cache:
+        found: dict[str, list[Scope]] = {}
+        for node in file.index.nodes[ast.Attribute]:
+            if isinstance(node, ast.Attribute) and _SWITCHES.search(node.attr):
+                found.setdefault(ast.unparse(node.value), []).append(file.index.scope_of(node))
+        file.cache[key] = found
+    switched: dict[str, list[Scope]] = file.cache[key]
+    return switched
 
 
 def _rows(loader: Loader) -> Rows | None:
