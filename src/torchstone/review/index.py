@@ -13,7 +13,7 @@ from torchstone.review.selection import UNUSED_IGNORE, Entry
 _HEAD = re.compile(r'^(CODE|NAME|SEVERITY)(?:: \w+)? = "([\w-]+)"', re.MULTILINE)
 _WORDS = re.compile(r"^(MENTIONS|INVOLVES) = \((.*?)\)$", re.MULTILINE | re.DOTALL)
 _HEAD_LENGTH = 5_000
-"""Characters of a mistake's file within which its head ends; more would cost each start."""
+"""Bytes of a mistake's file within which its head ends; more would cost each start."""
 _STRING = re.compile(r'"([^"]*)"')
 _FOLDER = os.path.join(os.path.dirname(__file__), "mistakes")
 
@@ -31,8 +31,10 @@ def entries() -> tuple[Entry, ...]:
 
 
 def _entry(path: str, module: str) -> Entry:
-    with open(path, encoding="utf-8") as file:
-        text = file.read(_HEAD_LENGTH)
+    with open(path, "rb", buffering=0) as file:
+        data = file.read(_HEAD_LENGTH)
+    first = data.find(b"\nCODE = ") + 1  # what is before it is text, what follows BAD are examples
+    text = data[first : data.find(b"\nBAD", first) + 1].decode()
     head = dict(_HEAD.findall(text))
     words = {name: tuple(_STRING.findall(listed)) for name, listed in _WORDS.findall(text)}
     return Entry(
