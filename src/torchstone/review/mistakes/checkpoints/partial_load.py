@@ -29,6 +29,7 @@ from torchstone.review.syntax.origins import reaching
 CODE = "TS803"
 NAME = "partial-load"
 SEVERITY: Severity = "warning"
+MENTIONS = ("load_state_dict", "False")
 
 BAD = (
     Example(
