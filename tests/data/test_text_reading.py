@@ -92,6 +92,13 @@ def test_rows_know_their_lines_whatever_is_between_them(tmp_path: Path) -> None:
     assert table.lines.tolist() == [4, 6, 10]
 
 
+def test_rows_with_blanks_before_their_quotes_know_their_lines_too(tmp_path: Path) -> None:
+    """They are read one by one."""
+    table = _read(tmp_path, 'who, age\n"Doe, John", 1\n\n "Roe, Jane", 2\n "Poe,\nEdgar", 3\n Moe, 4\n')
+    assert table.frame["who"].to_list() == ["Doe, John", "Roe, Jane", "Poe,\nEdgar", "Moe"]
+    assert table.lines.tolist() == [2, 4, 5, 7]
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [("tab", "a\tb\n1\t2\n"), ("\\t", "a\tb\n1\t2\n"), ("semicolon", "a;b\n1;2\n"), ("pipe", "a|b\n1|2\n")],
