@@ -81,7 +81,9 @@ _SWITCHES = re.compile(r"split|mode|train|eval|phase|subset|fold")
 _TRAINING = re.compile(r"^(?:self\.)?train\w*(?:loader|dl|iter|iterator|set)$", re.IGNORECASE)
 _HELD_OUT = re.compile(r"^(?:val|valid|test|dev)\w*(?:loader|dl|iter|iterator|set)$", re.IGNORECASE)
 _EVALUATES = re.compile(r"eval|valid|test|accuracy|score", re.IGNORECASE)
-_GENERATES = re.compile(r"rand|__iter__|IterableDataset|generate|simulat")
+_GENERATES = re.compile(
+    r"rand|__iter__|IterableDataset|generat|simul|synth|toy|fake|dummy|mock|stream", re.IGNORECASE
+)
 
 
 def check(file: File) -> Iterator[Finding]:
