@@ -43,6 +43,8 @@ from torchstone.review.syntax.values import Value
 CODE = "TS115"
 NAME = "attached-fake"
 SEVERITY: Severity = "warning"
+MENTIONS = ("step",)
+INVOLVES = ("backward",)
 
 BAD = (
     Example(
