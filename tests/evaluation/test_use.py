@@ -215,7 +215,7 @@ def test_what_cannot_be_predicted_or_written_is_said(
     new = _table(5, seed=1)
     with pytest.raises(DataError, match="useful"):
         predict(restored, new.drop("useful"))
-    with pytest.raises(UsageError, match=r"\.xlsx says no format"):
+    with pytest.raises(UsageError, match=r"cannot be written as \.xlsx"):
         predict_file(restored, new, tmp_path / "predictions.xlsx")
     with pytest.raises(UsageError, match="No such file or directory"):
         predict_file(restored, new, tmp_path / "nowhere" / "predictions.csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 
 from torchstone.data.samples import Samples
 from torchstone.data.sources import BATCH_ROWS, read_batches
+from torchstone.data.table_preprocessing import TablePreprocessing, unseen_notes
 from torchstone.data.tables import find_paths, is_path
 from torchstone.errors import UsageError
 from torchstone.evaluation.outputs import model_outputs
@@ -86,7 +88,7 @@ def predict_frame(
 
 
 def _identifiers(samples: Samples) -> dict[str, pl.Series]:
-    """The columns of a table that were recognised as identifiers, so that predictions can be joined to rows."""
+    """The columns of a table that are identifiers, by which predictions can be joined to their rows."""
     if not isinstance(samples.features, pl.DataFrame):
         return {}
     names = [name for name, kind in samples.kinds.items() if kind == "identifier"]
@@ -123,8 +125,10 @@ def predict_file(
     path = None if output is None else Path(output)
     if path is not None and path.suffix.lower() not in (*_TEXT_WRITERS, ".parquet"):
         raise UsageError(
-            f"{path}: {path.suffix or 'a name without an ending'} says no format that can be written.",
-            hint=f"Name it with one of: {', '.join((*_TEXT_WRITERS, '.parquet'))}.",
+            f"{path}: predictions cannot be written as {path.suffix}."
+            if path.suffix
+            else f"{path}: the name has no ending that says the format.",
+            hint=f"Give a name that ends in {', '.join(_TEXT_WRITERS)} or .parquet.",
         )
     if path is not None:
         _refuse_own_input(path, data)
@@ -158,10 +162,14 @@ def _frames(
 ) -> Iterator[pl.DataFrame]:
     """Predictions part by part; what must be said about the data is added to `notes`."""
     first = 1
+    unseen: Counter[str] = Counter()
     for samples in read_batches(data, restored.reading, rows, root=restored.config.data.root):
         notes += samples.notes
         yield predict_frame(restored, samples, device=device, threshold=threshold, first=first)
+        if isinstance(restored.preprocessing, TablePreprocessing):
+            unseen.update(restored.preprocessing.unseen(samples))
         first += len(samples)
+    notes += unseen_notes(unseen)
 
 
 def _to_stdout(frames: Iterator[pl.DataFrame]) -> int:
