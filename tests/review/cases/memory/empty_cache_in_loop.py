@@ -71,3 +71,15 @@ def run_epoch(model, loader, optimizer):
         optimizer.zero_grad()
         model(x).mean().backward()
         optimizer.step()
+
+
+def iterations(agent, model, optimizer):
+    for _ in range(100):
+        update(model, optimizer, agent.play())
+        torch.cuda.empty_cache()  # safe: a round plays a whole game before its one step
+
+
+def update(model, optimizer, states):
+    optimizer.zero_grad()
+    model(states).mean().backward()
+    optimizer.step()

@@ -89,7 +89,10 @@ def _loop_around(file: File, call: ast.Call) -> LoopNode | None:
 
 
 def _is_of_batches(file: File, loop: LoopNode) -> bool:
-    """Whether each round of a loop is one batch: it draws from a loader, or goes back and steps itself."""
+    """Whether each round of a loop is one batch: it draws from a loader, or itself goes back and steps.
+
+    A loop that leaves that to a function may do a whole epoch, or play a game, in each of its rounds.
+    """
     if isinstance(loop, ast.For):
         loader = loader_behind(file.frame_of(loop), loop.iter, (1, 0)) or loader_behind(
             file.frame_of(loop), loop.iter, ()
@@ -99,7 +102,8 @@ def _is_of_batches(file: File, loop: LoopNode) -> bool:
     kinds = set()
     for root in events(file):
         for seen in root:
-            if seen.loops and seen.loops[-1].node is loop and not runs_once(seen.loops[-1]):
+            here = seen.event.frame.file is file and loop in file.index.ancestors(seen.event.node)
+            if here and seen.loops and seen.loops[-1].node is loop and not runs_once(seen.loops[-1]):
                 kinds.add(seen.event.kind)
     return {"backward", "step"} <= kinds
 

@@ -2,7 +2,8 @@
 
 ## What it does
 Reports a statement `model.eval` or `model.train` that is not called, and a `F.dropout(..., training=True)`
-in a module, which no `eval()` can switch off.
+in a module, which no `eval()` can switch off. Modules whose names say that it is meant, such as `MCDropout`
+or the `Prenet` of speech synthesis, are left alone.
 
 ## Why is this bad?
 Without brackets the line does nothing, and the model stays in the mode it was in. Dropout that is always on
@@ -60,7 +61,18 @@ GOOD = (
 )
 
 _DROPOUTS = {f"torch.nn.functional.dropout{kind}" for kind in ("", "1d", "2d", "3d")}
-_ON_PURPOSE = ("mc", "monte", "bayes", "uncertain", "stochastic", "sample", "augment", "noise", "variational")
+_ON_PURPOSE = (
+    "mc",
+    "monte",
+    "bayes",
+    "uncertain",
+    "stochastic",
+    "sample",
+    "augment",
+    "noise",
+    "variational",
+    "prenet",
+)
 
 
 def check(file: File) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 ## What it does
 Reports `(x - x.mean(0)) / x.std(0)` on data sets with columns that are known to be constant (the digits of
-scikit-learn and MNIST), the standard deviation of a dimension of size one, and returns, rewards or advantages
+scikit-learn and MNIST), the standard deviation of a dimension of size one, and returns or rewards
 divided by their bare standard deviation.
 
 ## Why is this bad?
@@ -77,7 +77,7 @@ _CONSTANT_COLUMNS = {
     "torchvision.datasets.MNIST": "MNIST",
     "torchvision.datasets.mnist.MNIST": "MNIST",
 }
-_REWARDS = re.compile(r"(?:^|_)(?:returns?|rewards?|advantages?|advs?|discounted)(?:_|$)", re.IGNORECASE)
+_REWARDS = re.compile(r"(?:^|_)(?:returns?|rewards?|discounted)(?:_|$)", re.IGNORECASE)
 _KEEP_COLUMNS = words(
     "load_digits MNIST ToTensor train_test_split astype float double to cuda cpu tensor as_tensor from_numpy "
     "FloatTensor array asarray numpy reshape view len div copy clone"
