@@ -1,13 +1,17 @@
 """Losses of `torch.nn.functional` that are computed, by name or through their classes in `torch.nn`.
 
-`loss`: subject the outputs; `name` (such as `mse_loss`), `targets`, `result`, `options`.
+`loss`: subject the outputs; `name` (such as `mse_loss`), `targets`, `result`, `options` (arguments by name).
+`loss_began` comes before, `loss_failed` in its place where the loss raises: `error`. What `torch.func`
+computes is not told: its tensors stand for others.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -34,11 +38,21 @@ def install(stream: Stream) -> None:
 
 
 def _telling(stream: Stream, name: str, original: Any) -> Any:
+    names = list(inspect.signature(original).parameters)[2:]
+    transformed = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
+
     @functools.wraps(original)
     def loss(input: Any, target: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - torch's names
-        result = original(input, target, *args, **kwargs)
-        if isinstance(input, Tensor):
-            stream.emit("loss", input, name=name, targets=target, result=result, options=kwargs)
+        if stream.quiet or not isinstance(input, Tensor) or transformed() is not None:
+            return original(input, target, *args, **kwargs)
+        told = {"name": name, "targets": target, "options": {**dict(zip(names, args, strict=False)), **kwargs}}
+        stream.emit("loss_began", input, **told)
+        try:
+            result = original(input, target, *args, **kwargs)
+        except Exception as error:
+            stream.emit("loss_failed", input, error=error, **told)
+            raise
+        stream.emit("loss", input, result=result, **told)
         return result
 
     return loss
