@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Related
 
 if TYPE_CHECKING:
+    from torchstone.review.gradients import Gradients
     from torchstone.review.naming import Names
     from torchstone.review.places import Place
     from torchstone.review.stream import Stream
@@ -33,6 +34,11 @@ class Detector:
     def stream(self) -> Stream:
         """Where the events come from."""
         return self.watcher.stream
+
+    @property
+    def gradients(self) -> Gradients:
+        """Whose gradients came, were cleared and were used."""
+        return self.watcher.gradients
 
     @property
     def names(self) -> Names:

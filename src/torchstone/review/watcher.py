@@ -12,6 +12,7 @@ from torchstone.finding import Finding, Severity
 from torchstone.review.arrival import when_imported
 from torchstone.review.catalogue import load_catalogue
 from torchstone.review.detector import Detector
+from torchstone.review.gradients import Gradients
 from torchstone.review.naming import Names
 from torchstone.review.report import SEVERITIES, Report, place_of
 from torchstone.review.stream import Stream
@@ -39,6 +40,7 @@ class Watcher:
     ) -> None:
         self.names = Names()
         self.stream = Stream(self._failed, self.names)
+        self.gradients = Gradients(self.stream)
         self.findings: list[Finding] = []
         self.failures: list[str] = []
         self._causes: set[Any] = set()
@@ -53,6 +55,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
+        self.stream.subscribe(self.gradients)
         for detector in self._detectors:
             self.stream.subscribe(detector)
         self.stream.at_end(when_imported("torch", self._install))

@@ -61,10 +61,19 @@ def _enter_and_leave(stream: Stream) -> None:
         inside = self._orig_mod
         if stream.names is not None:
             stream.names.know(inside, calling_frame())
+        recording = torch.is_grad_enabled()
+        stream.emit("forward_began", inside, args=args, kwargs=kwargs, recording=recording)
         with stream.suspended():
             output = called(self, *args, **kwargs)
         stream.emit(
-            "forward", inside, args=args, kwargs=kwargs, output=output, root=True, training=inside.training
+            "forward",
+            inside,
+            args=args,
+            kwargs=kwargs,
+            output=output,
+            root=True,
+            training=inside.training,
+            recording=recording,
         )
         return output
 

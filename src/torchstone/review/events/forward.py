@@ -1,8 +1,8 @@
 """Modules that are called.
 
 `forward`: subject the module; `args`, `kwargs`, `output`, `root` (called by the program itself, not by
-another module), `training`. Modules inside of others are told only in sampled steps. `forward_began` comes
-before, for root modules: `args`, `kwargs`.
+another module), `training`, `recording` (gradients are). Modules inside of others are told only in sampled
+steps. `forward_began` comes before, for root modules: `args`, `kwargs`, `recording`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import threading
 from typing import Any
 
-from torch import nn
+from torch import is_grad_enabled, nn
 
 from torchstone.review.places import calling_frame
 from torchstone.review.stream import Stream
@@ -27,17 +27,25 @@ def install(stream: Stream) -> None:
         depth = getattr(state, "depth", 0)
         if stream.quiet or (depth and not stream.sampled):
             return original(self, *args, **kwargs)
+        recording = is_grad_enabled()
         if not depth:
             if stream.names is not None:
                 stream.names.know(self, calling_frame())
-            stream.emit("forward_began", self, args=args, kwargs=kwargs)
+            stream.emit("forward_began", self, args=args, kwargs=kwargs, recording=recording)
         state.depth = depth + 1
         try:
             output = original(self, *args, **kwargs)
         finally:
             state.depth = depth
         stream.emit(
-            "forward", self, args=args, kwargs=kwargs, output=output, root=not depth, training=self.training
+            "forward",
+            self,
+            args=args,
+            kwargs=kwargs,
+            output=output,
+            root=not depth,
+            training=self.training,
+            recording=recording,
         )
         return output
 

@@ -16,9 +16,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import has_no_gradient, parameters
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
@@ -26,6 +30,11 @@ from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.training import clears, inside, made_inside, may_touch, runs_once, stepped
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.gradients import Account
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS104"
 NAME = "step-without-backward"
@@ -140,3 +149,61 @@ def _may_go_back(step: Seen, loop: Loop) -> bool:
                 if suspect and frame.value(call.func.value) is None:
                     return True
     return False
+
+
+class Watch(Detector):
+    """Looks whether an optimizer steps before the backward pass that is meant for it, or without any."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._early: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._empty: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    def on_step_ended(self, event: Event) -> None:
+        """Judges the step that was made."""
+        gradients, optimizer = self.gradients, event.subject
+        account = gradients.of(optimizer)
+        if not self.stream.sampled or gradients.now != account.stepped:
+            return
+        if not gradients.backward and not gradients.computed:
+            self._judge_empty(event, account)
+        elif self._is_early(account) and has_no_gradient(optimizer):
+            times = self._early[optimizer] = self._early.get(optimizer, 0) + 1
+            if times >= 2:
+                self._tell_early(event, account)
+
+    def _is_early(self, account: Account) -> bool:
+        """Whether a forward pass is followed by the step, and only then by its backward pass."""
+        gave, between = account.gave, self.gradients.forward
+        went_forward = between > gave if between else account.stepped_first < account.gave_first
+        return account.stepped_before < gave < account.cleared < account.began and went_forward
+
+    def _judge_empty(self, event: Event, account: Account) -> None:
+        optimizer = event.subject
+        if self.gradients.forward < account.stepped_before or not self.gradients.forward:
+            return
+        if any(parameter.grad is not None for parameter in parameters(optimizer)):
+            return
+        times = self._empty[optimizer] = self._empty.get(optimizer, 0) + 1
+        if times >= 3:
+            self.found(
+                "The optimizer steps, and no backward pass was made since the program began",
+                why="no parameter has a gradient, so none moves",
+                place=event.place,
+                fix="Call `backward()` on the loss before the step.",
+                cause="never",
+                optimizer=type(optimizer).__name__,
+            )
+
+    def _tell_early(self, event: Event, account: Account) -> None:
+        self.found(
+            "The optimizer steps before the backward pass, whose gradients are cleared before the next step",
+            why="the step finds no gradient: parameters do not move, or move by momentum and decay alone",
+            place=event.place,
+            fix="Call `backward()` first, then the optimizer's step.",
+            related=(
+                (account.gave_place, "these gradients come after the step"),
+                (account.cleared_place, "and are cleared here, unused"),
+            ),
+            optimizer=type(event.subject).__name__,
+        )

@@ -14,14 +14,23 @@ fails.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import has_no_gradient
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import clears, may_touch, stepped
+
+if TYPE_CHECKING:
+    from torchstone.review.gradients import Account
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS102"
 NAME = "zero-grad-before-step"
@@ -110,3 +119,37 @@ def _finding(file: File, step: Seen, clearing: Seen, backward: Seen) -> Finding:
             step.event.frame.file.related(step.event.node, "and should be used here"),
         ),
     )
+
+
+class Watch(Detector):
+    """Looks whether what a backward pass gave an optimizer is cleared before its step."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    def on_step_ended(self, event: Event) -> None:
+        """Judges the step that was made."""
+        gradients, optimizer = self.gradients, event.subject
+        account = gradients.of(optimizer)
+        lost = account.stepped_before < account.gave < account.cleared < account.began
+        if not lost or not self.stream.sampled or gradients.now != account.stepped:
+            return
+        # Where a forward pass lies between, it is the step that came too early: TS104.
+        if gradients.backward > account.gave or gradients.forward > account.gave:
+            return
+        if not has_no_gradient(optimizer):
+            return
+        times = self._times[optimizer] = self._times.get(optimizer, 0) + 1
+        if times >= 2:
+            self._tell(event, account)
+
+    def _tell(self, event: Event, account: Account) -> None:
+        self.found(
+            "The gradients of the backward pass are cleared before the optimizer's step, which finds none",
+            why="the parameters do not move, or move by momentum and weight decay alone",
+            place=account.cleared_place,
+            fix="Clear gradients before the backward pass, or after the step.",
+            related=((account.gave_place, "these gradients are lost"), (event.place, "this step uses none")),
+            optimizer=type(event.subject).__name__,
+        )

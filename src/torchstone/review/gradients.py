@@ -1,0 +1,188 @@
+"""Whose gradients came, were cleared and were used, and in which order: kept for all detectors at once."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event, Stream
+
+_PROBED = 16
+"""So many parameters of an optimizer are looked at to see whether a backward pass gave it gradients."""
+
+
+class Account:
+    """What happened to the gradients of one optimizer. Times are those of `Gradients.now`; 0 is never."""
+
+    def __init__(self) -> None:
+        self.gave = 0
+        """A backward pass ended that gave it gradients."""
+        self.gave_first = 0
+        self.gave_place: Place | None = None
+        self.cleared = 0
+        """`zero_grad` was called on it, or on a module that has its parameters."""
+        self.cleared_place: Place | None = None
+        self.began = 0
+        """Its step began; with a closure, gradients may come before the step ends."""
+        self.stepped = 0
+        """Its step ended."""
+        self.stepped_first = 0
+        self.stepped_before = 0
+        """The step before the last one ended."""
+        self.steps = 0
+        self._identities: frozenset[int] = frozenset()
+        self._groups = 0
+        self._shares: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._probe: list[Any] = []
+
+    def identities(self, optimizer: Any) -> frozenset[int]:
+        """The identities of the optimizer's parameters."""
+        groups = len(optimizer.param_groups)
+        if groups != self._groups:
+            self._groups = groups
+            self._identities = frozenset(id(one) for one in parameters(optimizer))
+        return self._identities
+
+    def shares(self, optimizer: Any, module: Any) -> bool:
+        """Whether a module has a parameter of the optimizer."""
+        known = self._shares.get(module)
+        if known is None:
+            own = self.identities(optimizer)
+            known = any(id(parameter) in own for parameter in module.parameters())
+            self._shares[module] = known
+        return known
+
+    def look(self, optimizer: Any) -> None:
+        """Which gradients are there, before a backward pass."""
+        self._probe = _versions(optimizer)
+
+    def took(self, optimizer: Any) -> bool:
+        """Whether gradients came since the last look."""
+        before, self._probe = self._probe, []
+        return any(
+            new is not None and new != old for new, old in zip(_versions(optimizer), before, strict=False)
+        )
+
+
+class Gradients:
+    """Keeps an account for each optimizer of the program; detectors are told of an event after it."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.now = 0
+        """Counts events."""
+        self.backward = 0
+        """The last backward pass, of anything, ended."""
+        self.computed = 0
+        """`torch.autograd.grad` was last called."""
+        self.forward = 0
+        """A module was last called by the program itself, with gradients recorded."""
+        self.accounts: weakref.WeakKeyDictionary[Any, Account] = weakref.WeakKeyDictionary()
+        self._stream = stream
+
+    def of(self, optimizer: Any) -> Account:
+        """The account of an optimizer."""
+        account = self.accounts.get(optimizer)
+        if account is None:
+            account = self.accounts[optimizer] = Account()
+        return account
+
+    def owners(self, held: list[Any]) -> list[tuple[Any, Account]]:
+        """The optimizers that have one of some parameters, with their accounts."""
+        wanted = {id(parameter) for parameter in held}
+        return [
+            (optimizer, account)
+            for optimizer, account in list(self.accounts.items())
+            if not wanted.isdisjoint(account.identities(optimizer))
+        ]
+
+    def trains(self, module: Any) -> bool:
+        """Whether an optimizer has a parameter of a module."""
+        return any(account.shares(optimizer, module) for optimizer, account in list(self.accounts.items()))
+
+    def on_optimizer_made(self, event: Event) -> None:
+        """A new account."""
+        self.of(event.subject)
+
+    def on_forward_began(self, event: Event) -> None:
+        """A module is called."""
+        if event.recording:
+            self.now += 1
+            self.forward = self.now
+
+    def on_backward(self, event: Event) -> None:
+        """Gradients will come."""
+        for optimizer, account in list(self.accounts.items()):
+            account.look(optimizer)
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Who was given some."""
+        self.now += 1
+        self.backward = self.now
+        place = event.place if self._stream.sampled else None
+        for optimizer, account in list(self.accounts.items()):
+            if account.took(optimizer):
+                account.gave = self.now
+                account.gave_first = account.gave_first or self.now
+                account.gave_place = place or account.gave_place
+
+    def on_gradient(self, event: Event) -> None:
+        """Gradients that are returned."""
+        self.now += 1
+        self.computed = self.now
+
+    def on_cleared(self, event: Event) -> None:
+        """Whose gradients are gone."""
+        self.now += 1
+        subject = event.subject
+        known = subject in self.accounts
+        cleared = (
+            [(subject, self.of(subject))]
+            if known or not hasattr(subject, "parameters")
+            else [
+                (optimizer, account)
+                for optimizer, account in list(self.accounts.items())
+                if account.shares(optimizer, subject)
+            ]
+        )
+        place = event.place if self._stream.sampled else None
+        for _, account in cleared:
+            account.cleared = self.now
+            account.cleared_place = place or account.cleared_place
+
+    def on_step_began(self, event: Event) -> None:
+        """An optimizer is at work."""
+        self.now += 1
+        self.of(event.subject).began = self.now
+
+    def on_step_ended(self, event: Event) -> None:
+        """An optimizer has used its gradients."""
+        self.now += 1
+        account = self.of(event.subject)
+        account.steps += 1
+        account.stepped_before, account.stepped = account.stepped, self.now
+        account.stepped_first = account.stepped_first or self.now
+
+
+def parameters(optimizer: Any) -> Iterator[Any]:
+    """All parameters of an optimizer."""
+    return (parameter for group in optimizer.param_groups for parameter in group["params"])
+
+
+def has_no_gradient(optimizer: Any) -> bool:
+    """Whether no parameter of an optimizer has a gradient other than zero; waits for the device."""
+    gradients = (parameter.grad for parameter in parameters(optimizer))
+    return not any(bool(_values(one).any()) for one in gradients if one is not None)
+
+
+def _values(gradient: Any) -> Any:
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
+
+
+def _versions(optimizer: Any) -> list[Any]:
+    """Of some gradients, spread over the optimizer's parameters: which tensor, how often it was changed."""
+    held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    gradients = [one.grad for one in held[:: max(1, len(held) // _PROBED)]]
+    return [None if one is None else (id(one), one._version) for one in gradients]
