@@ -219,6 +219,15 @@ def test_a_notebook_with_magics(folder: Path, program: str) -> None:
     assert [(finding.cell, finding.line) for finding in report.findings] == [(3, 10)]
 
 
+def test_a_line_that_goes_on_with_a_percent_sign_is_no_magic(folder: Path, program: str) -> None:
+    (folder / "a.ipynb").write_bytes(
+        notebook("%time 1\nprint('%d'\n      % (1\n         + 2))\n%time 3", program)
+    )
+    report = ts.check(".")
+    assert report.errors == []
+    assert [(finding.cell, finding.line) for finding in report.findings] == [(2, 9)]
+
+
 def test_blocks_of_markdown_stand_at_their_lines_and_fragments_are_let_be(folder: Path, program: str) -> None:
     text = f"# Page\n\n```python\n{program}```\n\n```python\nfor x in ...:\n```\n\n```bash\nls\n```\n"
     (folder / "a.md").write_text(text)

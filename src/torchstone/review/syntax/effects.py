@@ -143,8 +143,9 @@ class _Builder:
 
     def _if(self, frame: Frame, node: ast.If, block: Block) -> None:
         block.parts.extend(self._expression(frame, node.test))
-        if _is_main(node.test):
-            self._statements(frame, node.body, block)
+        decided = True if _is_main(node.test) else _tests_module(frame, node.test)
+        if decided is not None:
+            self._statements(frame, node.body if decided else node.orelse, block)
             return
         then, otherwise = self._body(frame, node.body), self._body(frame, node.orelse)
         if then.parts or otherwise.parts or then.ends or otherwise.ends:
@@ -386,6 +387,19 @@ def _exits(node: ast.stmt) -> bool:
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
         return False
     return ast.unparse(node.value.func) in ("exit", "quit", "sys.exit", "os._exit")
+
+
+def _tests_module(frame: Frame, test: ast.expr) -> bool | None:
+    """Whether `isinstance(model, nn.Module)` holds, where the model is known; None for all other tests."""
+    if not (isinstance(test, ast.Call) and ast.unparse(test.func) == "isinstance" and len(test.args) == 2):
+        return None
+    kind = frame.value(test.args[1])
+    if kind is None or kind.name not in ("torch.nn.Module", "torch.nn.modules.module.Module"):
+        return None
+    value = frame.value(test.args[0])
+    if value is None or not value.sure or value.kind not in ("module", "function"):
+        return None
+    return value.kind == "module"
 
 
 def _is_main(test: ast.expr) -> bool:

@@ -184,13 +184,29 @@ def _plain_python(code: str) -> str:
         lines[first] = ""
     continued = False
     for index, line in enumerate(lines):
-        if continued or _LINE_MAGIC.match(line):
+        if continued or (_LINE_MAGIC.match(line) and not _is_open(lines[:index])):
             indent = line[: len(line) - len(line.lstrip())]
             lines[index] = "" if continued or not indent else f"{indent}pass"
             continued = line.endswith("\\")
         elif re.match(r"\s*[\w, ]+=\s*[%!]\s*\w", line):
             lines[index] = re.sub(r"=\s*[%!].*", "= None", line)
     return "\n".join(lines)
+
+
+def _is_open(lines: list[str]) -> bool:
+    """Whether a statement of these lines goes on after them, so that a `%` is the rest of a division."""
+    import io
+    import tokenize
+
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        for _ in tokenize.generate_tokens(io.StringIO(text).readline):
+            pass
+    except tokenize.TokenError:
+        return True
+    except SyntaxError:  # of lines that are no Python themselves
+        return False
+    return False
 
 
 _FENCE = re.compile(r"^(\s*(?:>\s?)*)(```+|~~~+)\s*(.*)$")

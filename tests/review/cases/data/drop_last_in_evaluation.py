@@ -74,3 +74,8 @@ def shown(data):
     test_loader = DataLoader(data, batch_size=4, drop_last=True)  # safe: nothing is evaluated
     for x, _ in test_loader:
         print(x.shape)
+
+
+def one_by_one(model, val_set):
+    val_loader = DataLoader(val_set, batch_size=1, drop_last=True)  # safe: no batch of one is incomplete
+    return evaluate(model, val_loader)

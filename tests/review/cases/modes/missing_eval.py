@@ -87,6 +87,19 @@ def switched_by_flag(val_loader, training):
             model(x)  # safe: the mode cannot be seen
 
 
+@torch.no_grad()
+def accuracy_of_any(net, test_loader):
+    correct = 0
+    for x, y in test_loader:
+        if isinstance(net, nn.Module):
+            net.eval()
+            correct += (net(x).argmax(1) == y).sum().item()
+            net.train()
+        else:
+            correct += (net(x).argmax(1) == y).sum().item()  # safe: a function, which has no modes
+    return correct
+
+
 def main():
     train_loader = DataLoader(datasets.MNIST(".", train=True))
     test_loader = DataLoader(datasets.MNIST(".", train=False))
@@ -96,6 +109,7 @@ def main():
         train(model, train_loader, optimizer)
         test(model, test_loader)
     validate(model, test_loader)
+    accuracy_of_any(model, test_loader)
     Trainer(test_loader).evaluate()
 
 

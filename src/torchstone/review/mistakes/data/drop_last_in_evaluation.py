@@ -91,11 +91,17 @@ def check(file: File) -> Iterator[Finding]:
         dropped = loader.given(8, "drop_last")
         if loader.frame.file is not file or loader.call in reported or not loader.is_plain:
             continue
-        if not isinstance(dropped, ast.Constant) or dropped.value is not True:
+        if not isinstance(dropped, ast.Constant) or dropped.value is not True or _is_one(loader):
             continue
         if loader.is_held_out and loader.evaluates and not _needs_one_size(loader):
             reported.add(loader.call)
             yield _finding(file, loader, dropped)
+
+
+def _is_one(loader: Loader) -> bool:
+    """Whether a batch is one sample, so that none is incomplete."""
+    size = loader.given(1, "batch_size")
+    return size is None or (isinstance(size, ast.Constant) and size.value == 1)
 
 
 def _needs_one_size(loader: Loader) -> bool:

@@ -28,6 +28,7 @@ from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import has, inside, made_inside, may_touch, runs_once, stepped
+from torchstone.review.syntax.values import Value
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -106,12 +107,17 @@ def _piles_up(step: Seen, loop: Loop, seen: list[Seen]) -> bool:
     if any(each.event.kind == "opaque" and may_touch(each, optimizer) for each in here):
         return False
     zeros = [each.event.target for each in here if each.event.kind == "zero"]
-    if any(target is None or target.kind != "optimizer" or target.may_be(optimizer) for target in zeros):
+    if any(_may_clear(target, optimizer) for target in zeros):
         return False
     # Another optimizer is cleared: only where this one is known, and cleared nowhere at all.
     everywhere = [each.event.target for each in seen if each.event.kind == "zero"]
     cleared = any(target is None or target.may_be(optimizer) for target in everywhere)
     return not zeros or (optimizer.sure and optimizer.call is not None and not cleared)
+
+
+def _may_clear(target: Value | None, optimizer: Value) -> bool:
+    """Whether the optimizer's parameters may be cleared; nobody knows which ones a class of one's own has."""
+    return target is None or target.kind != "optimizer" or target.cls is not None or target.may_be(optimizer)
 
 
 def _finding(file: File, step: Seen, loop: Loop, here: list[Seen]) -> Finding:
