@@ -186,3 +186,24 @@ def _versions(optimizer: Any) -> list[Any]:
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     gradients = [one.grad for one in held[:: max(1, len(held) // _PROBED)]]
     return [None if one is None else (id(one), one._version) for one in gradients]
+
+
+def way_back(loss: Any, most: int = 20_000) -> Iterator[Any]:
+    """The nodes of the graph behind a tensor, each once; those of leaves have their tensor as `variable`.
+
+    Args:
+        loss: a tensor.
+        most: so many nodes at the most; `None` follows where there are more.
+    """
+    waiting = [loss.grad_fn] if loss.grad_fn is not None else []
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if len(seen) > most:
+            yield None
+            return
+        for behind, _ in node.next_functions:
+            if behind is not None and behind not in seen:
+                seen.add(behind)
+                waiting.append(behind)

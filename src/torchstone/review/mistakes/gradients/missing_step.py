@@ -14,15 +14,25 @@ The parameters never change: the model stays as it was initialised. Nothing fail
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import parameters, way_back
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import has, inside, receiver
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS103"
 NAME = "missing-step"
@@ -155,3 +165,119 @@ def _fix(file: File, zero: Seen, backward: Seen, name: str) -> Fix:
     if not isinstance(statement, ast.Expr) or not file.starts_line(statement):
         return Fix(description)
     return Fix(description, safe=True, edits=(file.add_line(statement, f"{name}.step()"),))
+
+
+_ROUNDS = 3
+"""So often gradients were cleared and computed."""
+
+_MOST = 64
+"""So many optimizers are kept in mind."""
+
+
+@dataclass(eq=False)
+class _Idle:
+    """An optimizer that never stepped.
+
+    Args:
+        optimizer: it.
+        kind: its class's name.
+        cleared: its gradients were, since the last backward pass.
+        rounds: how often they were cleared and computed.
+        values: of some of its parameters, when first seen.
+        place: the last backward pass.
+    """
+
+    optimizer: weakref.ref[Any]
+    kind: str
+    cleared: bool = False
+    rounds: int = 0
+    values: list[float] | None = None
+    place: Place | None = None
+
+
+class Watch(Detector):
+    """Looks for optimizers that never step, though gradients are cleared and computed for them."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._idle: list[_Idle] = []
+        self._stepped: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def on_optimizer_made(self, event: Event) -> None:
+        """One more that did not step yet."""
+        if len(self._idle) < _MOST:
+            self._idle.append(_Idle(weakref.ref(event.subject), type(event.subject).__name__))
+
+    def on_step_began(self, event: Event) -> None:
+        """Whoever shares parameters with one that steps is not idle: one optimizer may wrap another."""
+        if event.subject not in self._stepped:
+            self._stepped.add(event.subject)
+            self._forget(event.subject)
+
+    def on_scaler(self, event: Event) -> None:
+        """A scaler leaves steps out where gradients overflow."""
+        if event.action == "step" and hasattr(event.optimizer, "param_groups"):
+            self._forget(event.optimizer)
+
+    def on_cleared(self, event: Event) -> None:
+        """The first half of a round."""
+        for idle in self._idle:
+            idle.cleared = idle.cleared or idle.optimizer() is event.subject
+
+    def on_backward_ended(self, event: Event) -> None:
+        """The second half."""
+        for idle in tuple(self._idle):
+            optimizer = idle.optimizer()
+            if optimizer is None or not idle.cleared:
+                continue
+            if self.gradients.of(optimizer).gave != self.gradients.now:
+                continue
+            idle.cleared, idle.rounds = False, idle.rounds + 1
+            idle.place = event.place
+            if idle.rounds <= _ROUNDS or not idle.rounds & (idle.rounds - 1):  # powers of two
+                self._look(idle, optimizer, event.subject)
+
+    def _look(self, idle: _Idle, optimizer: Any, loss: Any) -> None:
+        """Leaves an optimizer alone whose parameters move by hand, or that is not what gradients are for."""
+        values = _values(optimizer)
+        if idle.values is None:
+            idle.values = values
+        if values != idle.values or _is_for_inputs(loss, self.gradients.of(optimizer).identities(optimizer)):
+            self._idle.remove(idle)
+
+    def _forget(self, optimizer: Any) -> None:
+        own = self.gradients.of(optimizer).identities(optimizer)
+        kept = []
+        for idle in self._idle:
+            other = idle.optimizer()
+            if other is None or own.isdisjoint(self.gradients.of(other).identities(other)):
+                kept.append(idle)
+        self._idle = kept
+
+    def on_end(self, event: Event) -> None:
+        """Nobody can step any more."""
+        for idle in self._idle:
+            if idle.rounds >= _ROUNDS:
+                self.found(
+                    "Gradients were cleared and computed, and the optimizer never stepped",
+                    why="the parameters are what they were at first",
+                    place=idle.place,
+                    fix="Call the optimizer's `step()` after the backward pass.",
+                    optimizer=idle.kind,
+                    backward_passes=idle.rounds,
+                )
+
+
+def _values(optimizer: Any) -> list[float]:
+    """Sums over the smallest parameters that have a gradient."""
+    held = [one for one in parameters(optimizer) if one.grad is not None and not one.is_meta]
+    smallest = sorted(held, key=lambda one: int(one.numel()))[:3]
+    return [float(one.detach().sum()) for one in smallest]
+
+
+def _is_for_inputs(loss: Any, own: frozenset[int]) -> bool:
+    """Whether gradients flow to a tensor that is no parameter, as for saliency and adversarial inputs."""
+    leaves = (getattr(node, "variable", None) for node in way_back(loss))
+    return any(
+        leaf is not None and id(leaf) not in own and type(leaf).__name__ != "Parameter" for leaf in leaves
+    )
