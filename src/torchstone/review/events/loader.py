@@ -1,48 +1,118 @@
 """Batches that a `DataLoader` gives.
 
-`epoch_began`: subject the loader, when iteration begins. `batch`: subject the loader; `data`, `number`
-(counted from 0 in the epoch). `epoch_ended`: `batches`.
+`epoch_began`: subject the loader, when iteration begins; `epoch` (see `review/epochs.py`). `fetching`:
+before a batch is put together in this process; `indices`. `batch`: subject the loader; `data`, `number`
+(counted from 0 in the epoch), `epoch`, `samples`. `epoch_ended`: `batches`, `epoch`.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
+from collections import deque
 from typing import Any
 
 from torch.utils.data import DataLoader
-from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data.dataloader import _BaseDataLoaderIter, _SingleProcessDataLoaderIter
 
+from torchstone.review.epochs import Epoch, Samples, Uses
+from torchstone.review.places import Place, place_of_frame
 from torchstone.review.stream import Stream
 
 
+class _Loaders:
+    """What is known of loaders and their iterators; keeps none of them alive."""
+
+    def __init__(self) -> None:
+        self.made: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
+        self.passes: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self.epochs: weakref.WeakKeyDictionary[Any, Epoch] = weakref.WeakKeyDictionary()
+        self.asked: weakref.WeakKeyDictionary[Any, deque[Any]] = weakref.WeakKeyDictionary()
+        """By iterator, the indices of batches that were asked for and not given yet."""
+
+    def begin(self, loader: Any, iterator: Any, place: Place | None) -> Epoch:
+        number = self.passes.get(loader, -1) + 1
+        self.passes[loader] = number
+        self.epochs[iterator] = Epoch(loader, number, self.made.get(loader), place)
+        return self.epochs[iterator]
+
+    def next_indices(self, iterator: Any) -> list[int] | None:
+        """The indices of the batch that is given now."""
+        asked = self.asked.get(iterator)
+        found = asked.popleft() if asked else None
+        in_order = getattr(iterator, "_in_order", True)
+        known = in_order and isinstance(found, list) and all(isinstance(one, int) for one in found)
+        return found if known else None
+
+
 def install(stream: Stream) -> None:
-    """Replaces `DataLoader.__iter__` and the `__next__` of its iterators."""
-    original_iter, original_next = DataLoader.__iter__, _BaseDataLoaderIter.__next__
-    loaders: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
+    """Replaces `DataLoader.__init__` and `__iter__`, and what its iterators do for a batch."""
+    known, uses = _Loaders(), Uses()
+    stream.subscribe(uses)
+    _replace_loader(stream, known)
+    _replace_indices(stream, known)
+    original = _BaseDataLoaderIter.__next__
 
-    @functools.wraps(original_iter)
-    def begin(self: Any) -> Any:
-        iterator = original_iter(self)
-        loaders[iterator] = weakref.ref(self)
-        stream.emit("epoch_began", self)
-        return iterator
-
-    @functools.wraps(original_next)
+    @functools.wraps(original)
     def following(self: Any) -> Any:
-        number = self._num_yielded
+        number, epoch = self._num_yielded, known.epochs.get(self)
+        loader = None if epoch is None else epoch.loader
         try:
-            data = original_next(self)
+            data = original(self)
         except StopIteration:
-            stream.emit("epoch_ended", _loader(loaders, self), batches=number)
+            if epoch is not None:
+                uses.ended(epoch)
+                stream.emit("epoch_ended", loader, batches=number, epoch=epoch)
             raise
-        stream.emit("batch", _loader(loaders, self), data=data, number=number)
+        indices = known.next_indices(self)
+        if epoch is not None and not stream.quiet:
+            uses.began(epoch)
+            samples = Samples(data, indices)
+            stream.emit("batch", loader, data=data, number=number, epoch=epoch, samples=samples)
         return data
 
-    stream.replace(DataLoader, "__iter__", begin)
     stream.replace(_BaseDataLoaderIter, "__next__", following)
 
 
-def _loader(loaders: Any, iterator: Any) -> Any:
-    known = loaders.get(iterator)
-    return None if known is None else known()
+def _replace_loader(stream: Stream, known: _Loaders) -> None:
+    made, began = DataLoader.__init__, DataLoader.__iter__
+
+    @functools.wraps(made)
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        if not stream.quiet:
+            known.made[self] = place_of_frame(sys._getframe(1))
+
+    @functools.wraps(began)
+    def begin(self: Any) -> Any:
+        iterator = began(self)
+        if not stream.quiet:
+            epoch = known.begin(self, iterator, place_of_frame(sys._getframe(1)))
+            stream.emit("epoch_began", self, epoch=epoch)
+        return iterator
+
+    stream.replace(DataLoader, "__init__", make)
+    stream.replace(DataLoader, "__iter__", begin)
+
+
+def _replace_indices(stream: Stream, known: _Loaders) -> None:
+    reset: Any = _BaseDataLoaderIter._reset
+    ask: Any = _BaseDataLoaderIter._next_index
+
+    @functools.wraps(reset)
+    def start(self: Any, *args: Any, **kwargs: Any) -> Any:
+        known.asked.pop(self, None)  # left over where a pass was broken off
+        return reset(self, *args, **kwargs)
+
+    @functools.wraps(ask)
+    def next_index(self: Any) -> Any:
+        indices = ask(self)
+        known.asked.setdefault(self, deque()).append(indices)
+        epoch = known.epochs.get(self)
+        if epoch is not None and isinstance(self, _SingleProcessDataLoaderIter):
+            stream.emit("fetching", epoch.loader, indices=indices)
+        return indices
+
+    stream.replace(_BaseDataLoaderIter, "_reset", start)
+    stream.replace(_BaseDataLoaderIter, "_next_index", next_index)

@@ -1,0 +1,243 @@
+"""What goes through a program's loaders: passes, what they were used for, the samples of a batch."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from torchstone.review.places import is_users
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+
+_ELEMENTS = 256
+"""So many numbers of a sample, evenly spread, tell it from others."""
+
+_TARGETS = re.compile(r"^(?:y|labels?|targets?|classes|class_id)$")
+_HELD_OUT = re.compile(
+    r"(?:^|[^a-z])(?:val|valid|validation|test|testing|dev|eval|evaluation|held_?out|holdout)"
+)
+_TRAINING = re.compile(r"train|fit")
+
+
+class Epoch:
+    """One pass over a loader.
+
+    Args:
+        loader: of the program.
+        number: of this pass over the loader, from 0.
+        made: where the loader was made.
+        place: where the pass began.
+    """
+
+    def __init__(self, loader: Any, number: int, made: Place | None, place: Place | None) -> None:
+        self._loader = weakref.ref(loader)
+        self.number = number
+        self.made = made
+        self.place = place
+        self.batches = 0
+        self.learned = 0
+        """After so many batches a gradient was computed before the next."""
+        self.steps = 0
+        self.forwards = 0
+        self.recorded = 0
+        """So many of the forwards were those of training: gradients recorded, in training mode."""
+        self.modules: dict[int, weakref.ref[Any]] = {}
+        self.pending = False
+
+    @property
+    def loader(self) -> Any:
+        """None once it is gone."""
+        return self._loader()
+
+    @property
+    def trains(self) -> bool:
+        """Whether a model learns from this pass."""
+        return self.learned > 0 and 2 * self.learned >= self.batches
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a model is only evaluated in this pass."""
+        return self.learned == 0 and self.forwards > 0 and self.recorded == 0
+
+    @property
+    def shown(self) -> Place | None:
+        """The line to show: where the loader was made, else where the pass began."""
+        return self.made or self.place
+
+    def shares_model(self, other: Epoch) -> bool:
+        """Whether a module was called in both passes."""
+        mine = [held() for held in self.modules.values()]
+        theirs = [held() for held in other.modules.values()]
+        return any(one is not None and one is another for one in mine for another in theirs)
+
+
+class Samples:
+    """A batch as it came from a loader; not to be kept.
+
+    Args:
+        data: of the batch.
+        indices: of its samples in the loader's data set, where they are known.
+    """
+
+    def __init__(self, data: Any, indices: list[int] | None) -> None:
+        self.data = data
+        self._known: dict[str, list[int] | None] = {}
+        self.parts = list(_tensors(data))
+        named = [(name, tensor) for name, tensor in self.parts if tensor.dim() > 0]
+        self.inputs: Any = named[0][1] if named else None
+        self.count = len(self.inputs) if self.inputs is not None else 0
+        self.indices = indices if indices is not None and len(indices) == self.count else None
+        self.targets: Any = _targets(named, data)
+
+    def hashes(self) -> list[int] | None:
+        """Of each sample as a whole."""
+        return self._once("all", [tensor for _, tensor in self.parts if tensor.dim() > 0])
+
+    def input_hashes(self) -> list[int] | None:
+        """Of the inputs of each sample."""
+        return self._once("inputs", [self.inputs])
+
+    def target_hashes(self) -> list[int] | None:
+        """Of the targets of each sample."""
+        return self._once("targets", [self.targets])
+
+    def _once(self, name: str, tensors: list[Any]) -> list[int] | None:
+        if name not in self._known:
+            self._known[name] = self._hashes(tensors)
+        return self._known[name]
+
+    def _hashes(self, tensors: list[Any]) -> list[int] | None:
+        if not tensors or not self.count or not all(_readable(one, self.count) for one in tensors):
+            return None
+        try:
+            columns = [_rows(one) for one in tensors]
+        except TypeError:  # a type of number that NumPy lacks
+            return None
+        return [hash(row) for row in zip(*columns, strict=True)]
+
+
+def _tensors(data: Any, name: str | None = None, depth: int = 0) -> Iterator[tuple[str | None, Any]]:
+    """The tensors of a batch, with the keys that they have."""
+    if hasattr(data, "detach") and hasattr(data, "shape"):
+        yield name, data
+    elif isinstance(data, dict) and depth < 2:
+        for key, value in data.items():
+            yield from _tensors(value, str(key), depth + 1)
+    elif isinstance(data, list | tuple) and depth < 2:
+        for value in data:
+            yield from _tensors(value, name, depth + 1)
+
+
+def _targets(named: list[tuple[str | None, Any]], data: Any) -> Any:
+    """What shall be predicted: the second of a pair, or what is called so."""
+    if isinstance(data, list | tuple) and len(data) == len(named) == 2:
+        return named[1][1]
+    found = [tensor for name, tensor in named if name is not None and _TARGETS.match(name)]
+    return found[0] if len(found) == 1 and len(named) > 1 else None
+
+
+def _readable(tensor: Any, count: int) -> bool:
+    """Whether the numbers can be read at once: on the host, dense."""
+    known = tensor.device.type == "cpu" and not tensor.is_sparse and not tensor.is_quantized
+    return bool(known and len(tensor) == count)
+
+
+def _rows(tensor: Any) -> list[bytes]:
+    """Some bytes of each sample."""
+    count = len(tensor)
+    flat = tensor.detach().numpy().reshape(count, -1)
+    raw = flat[:, :: max(1, flat.shape[1] // _ELEMENTS)].tobytes()
+    size = len(raw) // count
+    return [raw[start : start + size] for start in range(0, size * count, size)] if size else [b""] * count
+
+
+class Uses:
+    """Finds out what passes are used for: which gave the batch of a forward or of a gradient."""
+
+    def __init__(self) -> None:
+        self._fresh: list[Epoch] = []
+        """The passes whose last batch may be at work, in the order of these batches."""
+        self._used = False
+
+    def began(self, epoch: Epoch) -> None:
+        """A batch is about to be given: what was left over from the batch before is settled."""
+        if self._used:
+            self._fresh.clear()
+            self._used = False
+        if epoch in self._fresh:  # a new round; of several loaders read side by side this is the first
+            del self._fresh[self._fresh.index(epoch) :]
+        self._fresh.append(epoch)
+        epoch.batches += 1
+        epoch.pending = True
+
+    def ended(self, epoch: Epoch) -> None:
+        """The pass is over."""
+        if epoch in self._fresh:
+            self._fresh.remove(epoch)
+
+    def on_backward(self, event: Event) -> None:
+        """Learned from the batches at work."""
+        self._used = True
+        for epoch in self._fresh:
+            epoch.learned += epoch.pending
+            epoch.pending = False
+
+    def on_gradient(self, event: Event) -> None:
+        """Gradients that are returned count too."""
+        self.on_backward(event)
+
+    def on_step_ended(self, event: Event) -> None:
+        """An optimizer made a step."""
+        for epoch in self._fresh:
+            epoch.steps += 1
+
+    def on_forward(self, event: Event) -> None:
+        """The program called a module."""
+        if not event.root:
+            return
+        for epoch in self._fresh:
+            epoch.forwards += 1
+            epoch.recorded += event.recording and event.training
+            if len(epoch.modules) < 8:
+                epoch.modules.setdefault(id(event.subject), weakref.ref(event.subject))
+
+
+def base_of(dataset: Any, index: int) -> tuple[Any, int]:
+    """The data set and index that an index of a part (`Subset`) stands for."""
+    while any(
+        kind.__name__ == "Subset" and kind.__module__.startswith("torch.") for kind in type(dataset).__mro__
+    ):
+        dataset, index = dataset.dataset, int(dataset.indices[index])
+    return dataset, index
+
+
+def names_of(loader: Any, frame: FrameType | None) -> set[str]:
+    """What a loader, or the collection that it is in, is called in the program's frames from this one up."""
+    found: set[str] = set()
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            local = frame.f_locals
+            found.update(_names_in(local, loader))
+            found.update(_names_in(getattr(local.get("self"), "__dict__", {}), loader))
+            found.update(_names_in(frame.f_globals, loader))
+        frame = frame.f_back
+    return found
+
+
+def _names_in(space: dict[str, Any], loader: Any) -> Iterator[str]:
+    for name, value in list(space.items()):
+        if value is loader:
+            yield name
+        elif type(value) is dict and len(value) < 20:
+            yield from (str(key) for key, held in value.items() if held is loader)
+
+
+def is_held_out(names: set[str]) -> bool:
+    """Whether names say that a loader holds data to validate or test with, and none says training."""
+    lower = {name.lower() for name in names}
+    return any(_HELD_OUT.search(name) for name in lower) and not any(_TRAINING.search(name) for name in lower)
