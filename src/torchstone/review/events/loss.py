@@ -45,7 +45,8 @@ def _telling(stream: Stream, name: str, original: Any) -> Any:
     def loss(input: Any, target: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - torch's names
         if stream.quiet or not isinstance(input, Tensor) or transformed() is not None:
             return original(input, target, *args, **kwargs)
-        told = {"name": name, "targets": target, "options": {**dict(zip(names, args, strict=False)), **kwargs}}
+        options = {**dict(zip(names, args, strict=False)), **kwargs}
+        told = {"name": name, "targets": target, "options": options}
         stream.emit("loss_began", input, **told)
         try:
             result = original(input, target, *args, **kwargs)

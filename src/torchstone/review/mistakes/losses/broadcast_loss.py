@@ -15,13 +15,19 @@ targets for every input, so training settles there whatever the inputs say. Ther
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import Array, array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import loss_calls
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS306"
 NAME = "broadcast-loss"
@@ -136,3 +142,35 @@ def _finding(file: File, place: ast.expr, column: ast.expr, row: ast.expr) -> Fi
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+class Watch(Detector):
+    """Looks at the shapes that a regression loss is given, at every step."""
+
+    def on_loss(self, event: Event) -> None:
+        """One look is enough: shapes do not lie."""
+        if event.name not in _LOSSES or not hasattr(event.targets, "shape"):
+            return
+        outputs, targets = tuple(event.subject.shape), tuple(event.targets.shape)
+        if len(outputs) == len(targets) or not _spread(outputs, targets):
+            return  # a pair of the same rank was made to compare all pairs, as in quantile regression
+        wide, narrow = ("outputs", "targets") if len(outputs) > len(targets) else ("targets", "outputs")
+        self.found(
+            f"The {wide} are {max(outputs, targets, key=len)} and the {narrow} "
+            f"{min(outputs, targets, key=len)}: every row is compared with every other",
+            why="the two are broadcast, and the best answer is the mean of the targets for all inputs",
+            place=event.place,
+            fix=f"Take the extra dimension of the {wide} away, such as with `squeeze(-1)`.",
+            shapes=[list(outputs), list(targets)],
+            loss=event.name,
+        )
+
+
+def _spread(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    """Whether two shapes that hold the same rows are broadcast to more."""
+    rows = [size for size in first if size != 1]
+    if not rows or rows != [size for size in second if size != 1]:
+        return False
+    rank = max(len(first), len(second))
+    padded = [(1,) * (rank - len(shape)) + shape for shape in (first, second)]
+    return math.prod(map(max, *padded)) > math.prod(rows)

@@ -14,12 +14,21 @@ error, at best; a clamp hides it and cuts the gradient of every score outside.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
+from torchstone.review import graphs
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS303"
 NAME = "logits-into-bce"
@@ -67,3 +76,67 @@ def check(file: File) -> Iterator[Finding]:
                 *(file.related(other.node, "and reaches this loss too") for other in others),
             ),
         )
+
+
+_LAYERS = ("Addmm", "Convolution")
+_BY_CHANCE = 0.05
+"""Of the values behind a clamp, less than this share may lie at its bounds by chance."""
+
+
+class Watch(Detector):
+    """Looks at values outside of [0, 1] where the loss fails, and at clamps that hide them."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._clamped: Counter[Any] = Counter()
+
+    def on_loss_began(self, event: Event) -> None:
+        """On an accelerator the failure comes later, and nothing can be read any more."""
+        if event.name == "binary_cross_entropy" and self.stream.sampled and event.subject.is_cuda:
+            self._outside(event)
+
+    def on_loss_failed(self, event: Event) -> None:
+        """Values outside stop the run."""
+        if event.name == "binary_cross_entropy":
+            self._outside(event)
+
+    def _outside(self, event: Event) -> None:
+        if not graphs.readable(event.subject):
+            return
+        low, high = (float(value) for value in event.subject.detach().aminmax())
+        if math.isfinite(low + high) and not 0 <= low <= high <= 1:
+            self._tell(event, f"is given values from {low:.3g} to {high:.3g}", values=[low, high])
+
+    def on_loss(self, event: Event) -> None:
+        """A layer's scores behind a clamp that many of them run into, seen twice."""
+        if event.name != "binary_cross_entropy" or not self.stream.sampled:
+            return
+        share = _at_bounds(event.subject)
+        if share < _BY_CHANCE:
+            return
+        self._clamped[event.place] += 1
+        if self._clamped[event.place] >= 2:
+            self._tell(event, "is given the clamped scores of a layer", at_bounds=round(share, 3))
+
+    def _tell(self, event: Event, words: str, **evidence: Any) -> None:
+        self.found(
+            f"Binary cross-entropy needs probabilities, and {words}",
+            why="scores outside [0, 1] stop the run, and a clamp cuts their gradients",
+            place=event.place,
+            fix="Use `BCEWithLogitsLoss`, or apply a sigmoid.",
+            shape=list(event.subject.shape),
+            **evidence,
+        )
+
+
+def _at_bounds(outputs: Any) -> float:
+    """The share of scores of a layer that a clamp brought to its bounds; 0 for all else."""
+    clamp = graphs.origin(outputs)
+    if clamp is None or clamp.name() != "ClampBackward1" or not graphs.readable(outputs):
+        return 0.0
+    if graphs.operation(graphs.behind(clamp)) not in _LAYERS:
+        return 0.0
+    values, low, high = outputs.detach(), clamp._saved_min, clamp._saved_max
+    held = [values <= low] if low is not None else []
+    held += [values >= high] if high is not None else []
+    return sum(float(each.float().mean()) for each in held)

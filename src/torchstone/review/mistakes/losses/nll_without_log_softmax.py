@@ -15,12 +15,19 @@ it should. Nothing fails.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Severity
+from torchstone.review import graphs
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS304"
 NAME = "nll-without-log-softmax"
@@ -74,4 +81,42 @@ def check(file: File) -> Iterator[Finding]:
                 first.file.related(first.node, "the output comes from here"),
                 *(file.related(other.node, "and reaches this loss too") for other in others),
             ),
+        )
+
+
+_ORIGINS = {
+    "Addmm": "the raw scores of a layer",
+    "Convolution": "the raw scores of a layer",
+    "Softmax": "the probabilities of a softmax",
+    "Sigmoid": "the output of a sigmoid",
+}
+_ROWS = 64
+_NEARLY = 1e-2
+
+
+class Watch(Detector):
+    """Looks, in sampled steps, whether what the loss is given are logarithms of probabilities."""
+
+    def on_loss(self, event: Event) -> None:
+        """They come from a layer or a softmax, and their exponentials do not sum to 1."""
+        if event.name != "nll_loss" or not self.stream.sampled:
+            return
+        origin = graphs.operation(graphs.origin(event.subject))
+        if origin not in _ORIGINS or not graphs.readable(event.subject):
+            return
+        values = event.subject.detach()
+        rows = values[:_ROWS].float() if values.ndim > 1 else values.float()
+        sums = rows.exp().sum(dim=1 if rows.ndim > 1 else 0)
+        away = float(((sums - 1).abs() > _NEARLY).float().mean())
+        low, high = (float(value) for value in sums.aminmax())
+        if not math.isfinite(low + high) or away <= 1 / 2:
+            return
+        self.found(
+            f"Negative log-likelihood needs log-probabilities, and is given {_ORIGINS[origin]}",
+            why="without log_softmax the loss falls and the model does not learn",
+            place=event.place,
+            fix="Use `log_softmax` as the last operation, or cross-entropy on the raw scores.",
+            operation=origin,
+            shape=list(event.subject.shape),
+            sums_of_exponentials=[low, high],
         )

@@ -15,11 +15,17 @@ floor and the gradients vanish. Nothing fails.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Severity
+from torchstone.review import graphs
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS302"
 NAME = "sigmoid-before-bce-with-logits"
@@ -71,4 +77,28 @@ def check(file: File) -> Iterator[Finding]:
                 first.file.related(first.node, f"{kind} is applied here; leave it out while training"),
                 *(file.related(other.node, "and reaches this loss too") for other in others),
             ),
+        )
+
+
+class Watch(Detector):
+    """Looks at the graph and, in sampled steps, at the values of what the loss is given."""
+
+    def on_loss(self, event: Event) -> None:
+        """The last operation is a sigmoid or a softmax, and the values are within 0 and 1."""
+        if event.name != "binary_cross_entropy_with_logits" or not self.stream.sampled:
+            return
+        kind = graphs.operation(graphs.origin(event.subject)).lower()
+        if kind not in _KINDS or not graphs.readable(event.subject):
+            return
+        low, high = (float(value) for value in event.subject.detach().aminmax())
+        if not 0 <= low <= high <= 1:
+            return
+        self.found(
+            f"The loss applies the sigmoid itself, and is given the output of {_KINDS[kind]}",
+            why="after two sigmoids predictions stay between 0.5 and 0.73 and gradients vanish",
+            place=event.place,
+            fix=f"Leave the {kind} out while training: give the loss the raw scores.",
+            operation=kind,
+            shape=list(event.subject.shape),
+            values=[low, high],
         )

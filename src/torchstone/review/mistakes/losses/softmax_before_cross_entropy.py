@@ -16,11 +16,17 @@ early. Nothing fails.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
+from torchstone.review import graphs
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS301"
 NAME = "softmax-before-cross-entropy"
@@ -93,3 +99,39 @@ def check(file: File) -> Iterator[Finding]:
                 *(file.related(other.node, "and reaches this loss too") for other in others),
             ),
         )
+
+
+_ROWS = 64
+_NEARLY = 1e-2
+
+
+class Watch(Detector):
+    """Looks at the graph and, in sampled steps, at the values of what cross-entropy is given."""
+
+    def on_loss(self, event: Event) -> None:
+        """The last operation is a softmax or a sigmoid, and the values are theirs."""
+        if event.name != "cross_entropy" or not self.stream.sampled:
+            return
+        kind = graphs.operation(graphs.origin(event.subject)).lower()
+        if kind not in _KINDS or not _are_probabilities(event.subject, kind):
+            return
+        self.found(
+            f"Cross-entropy applies log-softmax itself, and is given the output of {_KINDS[kind]}",
+            why="on probabilities the loss cannot come near zero and its gradients are small",
+            place=event.place,
+            fix=f"Leave the {kind} out while training: give the loss the raw scores.",
+            operation=kind,
+            shape=list(event.subject.shape),
+        )
+
+
+def _are_probabilities(outputs: Any, kind: str) -> bool:
+    """Whether values are those of a softmax over the classes, or of a sigmoid."""
+    axis = 1 if outputs.ndim > 1 else 0
+    if not graphs.readable(outputs) or outputs.shape[axis] < 2:
+        return False
+    rows = outputs.detach()[:_ROWS] if outputs.ndim > 1 else outputs.detach()
+    inside = bool((rows >= 0).all()) and bool((rows <= 1 + _NEARLY).all())
+    if kind == "sigmoid" or not inside:
+        return inside
+    return bool(((rows.float().sum(dim=axis) - 1).abs() < _NEARLY).all())
