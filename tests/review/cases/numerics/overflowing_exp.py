@@ -35,8 +35,13 @@ def log_softmax(x):
     return x - x.exp().sum(-1).log().unsqueeze(-1)  # TS603
 
 
+class Activation(nn.Module):
+    def forward(self, x):
+        return 1 / (1 + torch.exp(-x))  # TS603
+
+
 def activation(x):
-    return 1 / (1 + torch.exp(-x))  # TS603
+    return 1 / (1 + torch.exp(-x))  # safe: the value is right, and nobody is seen to go back through it
 
 
 def odds(x):

@@ -112,12 +112,29 @@ def _piles_up(step: Seen, loop: Loop, seen: list[Seen]) -> bool:
     # Another optimizer is cleared: only where this one is known, and cleared nowhere at all.
     everywhere = [each.event.target for each in seen if each.event.kind == "zero"]
     cleared = any(target is None or target.may_be(optimizer) for target in everywhere)
-    return not zeros or (optimizer.sure and optimizer.call is not None and not cleared)
+    return not zeros or (optimizer.sure and not cleared and _are_apart(optimizer, zeros))
 
 
 def _may_clear(target: Value | None, optimizer: Value) -> bool:
     """Whether the optimizer's parameters may be cleared; nobody knows which ones a class of one's own has."""
     return target is None or target.kind != "optimizer" or target.cls is not None or target.may_be(optimizer)
+
+
+def _are_apart(optimizer: Value, others: list[Value | None]) -> bool:
+    """Whether what others clear is none of an optimizer's: each was made from the parameters of another model."""
+    own = _model_of(optimizer)
+    models = {other and _model_of(other) for other in others}
+    return own is not None and None not in models and own not in models
+
+
+def _model_of(optimizer: Value) -> str | None:
+    """The model whose `parameters()` an optimizer was made from; None where it was made from anything else."""
+    if optimizer.call is None or not optimizer.call.args:
+        return None
+    given = optimizer.call.args[0]
+    if not (isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute)):
+        return None
+    return ast.unparse(given.func.value) if given.func.attr == "parameters" else None
 
 
 def _finding(file: File, step: Seen, loop: Loop, here: list[Seen]) -> Finding:

@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `exp(x) / exp(x).sum()`, `log(exp(x).sum())`, `log(1 + exp(x))` and `1 / (1 + exp(-x))` on tensors,
-when nothing bounds `x`, such as subtracting its maximum.
+when nothing bounds `x`, such as subtracting its maximum; the last one in modules only, as its value is right
+and only its gradient is not.
 
 ## Why is this bad?
 `exp` of more than 88 is infinite in float32 (of more than 11 in float16). Infinity divided by itself is NaN,
@@ -65,15 +66,19 @@ BAD = (
     Example(
         """
         import torch
+        from torch import nn
 
-        scores = torch.randn(4, 10) * 100
-        probabilities = 1 / (1 + torch.exp(-scores))  # TS603
+        class Gate(nn.Module):
+            def forward(self, scores):
+                return 1 / (1 + torch.exp(-scores))  # TS603
         """,
         fixed="""
         import torch
+        from torch import nn
 
-        scores = torch.randn(4, 10) * 100
-        probabilities = torch.sigmoid(scores)
+        class Gate(nn.Module):
+            def forward(self, scores):
+                return torch.sigmoid(scores)
         """,
     ),
 )
@@ -126,6 +131,12 @@ def _is_chosen_by_name(file: File, statement: ast.stmt) -> bool:
     scope = file.index.scope_of(statement)
     ways = [c.args for c in file.index.calls_by_name.get("where", ()) if file.index.scope_of(c) is scope]
     return any(isinstance(way, ast.Name) and way.id in names for given in ways for way in given)
+
+
+def _has_gradients(file: File, node: ast.AST) -> bool:
+    """Whether what is computed is surely gone back through: it stands in a method of a module."""
+    scope = file.index.scope_of(node)
+    return scope.method_of is not None and file.class_of(scope.method_of).is_module
 
 
 _Found = tuple[str, ast.expr, str | None, str]
@@ -249,6 +260,8 @@ class _Reader:
             return None
         if isinstance(node.left, ast.Constant) and node.left.value == 1:
             if not isinstance(exponent, ast.UnaryOp) or not isinstance(exponent.op, ast.USub):
+                return None
+            if not _has_gradients(self.file, node):
                 return None
             inner = ast.unparse(exponent.operand)
             text = f"torch.sigmoid({inner})" if self._has_torch(node) else None
