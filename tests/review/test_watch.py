@@ -86,7 +86,7 @@ def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
         "sys.exit()",
         "raise SystemExit(0)",
         "1 / 0",
-        "model(torch.randn(2, 5))",
+        "raise RuntimeError('mat1 and mat2 shapes cannot be multiplied')",
     ],
 )
 def test_status_and_traceback_are_those_of_python(tmp_path: Path, ending: str) -> None:
@@ -96,6 +96,18 @@ def test_status_and_traceback_are_those_of_python(tmp_path: Path, ending: str) -
     assert watched.returncode == plain.returncode
     assert watched.stderr.startswith(plain.stderr)
     assert watched.stderr.removeprefix(plain.stderr) == "torchstone watched 0 steps and found no mistake.\n"
+
+
+def test_an_error_of_torch_is_explained_under_its_traceback(tmp_path: Path) -> None:
+    script(
+        tmp_path, "import torch\nmodel = torch.nn.Sequential(torch.nn.Linear(4, 2))\nmodel(torch.randn(2, 5))"
+    )
+    plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "train.py")
+    assert watched.returncode == plain.returncode == 1
+    assert plain.stderr in watched.stderr
+    assert (
+        "`model[0]` (Linear) has a weight of shape (2, 4) and got an input of shape (2, 5)" in watched.stderr
+    )
 
 
 def test_torch_is_imported_when_the_script_imports_it(tmp_path: Path) -> None:
