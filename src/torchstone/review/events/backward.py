@@ -1,8 +1,8 @@
 """Gradients that are computed.
 
 `backward`: before `torch.autograd.backward`, subject the first tensor; `retain_graph`, `create_graph`,
-`inputs`. `backward_ended`: after it. `gradient`: after `torch.autograd.grad`, subject the first output;
-`inputs`, `create_graph`.
+`inputs`, `autocast` (whether it runs inside of autocast). `backward_ended`: after it. `gradient`: after
+`torch.autograd.grad`, subject the first output; `inputs`, `create_graph`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def install(stream: Stream) -> None:
             "retain_graph": kwargs.get("retain_graph", args[1] if len(args) > 1 else None),
             "create_graph": kwargs.get("create_graph", args[2] if len(args) > 2 else False),
             "inputs": kwargs.get("inputs"),
+            "autocast": torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu"),
         }
         stream.emit("backward", first, **told)
         result = original(tensors, *args, **kwargs)

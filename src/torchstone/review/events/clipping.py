@@ -1,7 +1,8 @@
 """Gradients that are clipped, and gradient scalers.
 
-`clipped`: subject the list of parameters; `name`. `scaler`: subject the `GradScaler`; `action` (`unscale_`,
-`step` or `update`), `optimizer`.
+`clip_began` and `clipped`: subject the list of parameters; `name`, `limit`. `scaler`: before, subject the
+`GradScaler`; `action` (`unscale_`, `step` or `update`), `optimizer`. `scaled`: after `scale`, subject the
+`GradScaler`; `result`.
 """
 
 from __future__ import annotations
@@ -22,16 +23,27 @@ def install(stream: Stream) -> None:
     scaler = torch.amp.GradScaler
     for name in ("unscale_", "step", "update"):
         stream.replace(scaler, name, _scaling(stream, name, vars(scaler)[name]))
+    scale = vars(scaler)["scale"]
+
+    @functools.wraps(scale)
+    def told_scale(self: Any, outputs: Any) -> Any:
+        result = scale(self, outputs)
+        stream.emit("scaled", self, result=result)
+        return result
+
+    stream.replace(scaler, "scale", told_scale)
 
 
 def _clipping(stream: Stream, name: str, original: Any) -> Any:
     @functools.wraps(original)
     def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
-        if stream.quiet or not stream.wants("clipped"):
+        if stream.quiet or not (stream.wants("clipped") or stream.wants("clip_began")):
             return original(parameters, *args, **kwargs)
         held = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+        limit = args[0] if args else next(iter(kwargs.values()), None)
+        stream.emit("clip_began", held, name=name, limit=limit)
         result = original(held, *args, **kwargs)
-        stream.emit("clipped", held, name=name)
+        stream.emit("clipped", held, name=name, limit=limit)
         return result
 
     return clip
