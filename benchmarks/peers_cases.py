@@ -38,6 +38,7 @@ EXCLUDED = {
     "TOR402": "zero_grad(set_to_none=False): advice",
     "TOR901": "for torch's own source",
     "missing-mask-pytorch": "the line does not show whether the argument can be zero",
+    "numpy-in-pytorch-datasets": "torch seeds NumPy in each worker of a loader",
     "numpy-in-pytorch-modules": "NumPy in a module: taste",
     "pickles-in-pytorch-distributed": "objects among processes of one's own program",
     "pytorch-classes-load-library": "loading a library of one's own",
