@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,36 @@ if TYPE_CHECKING:
 
 _PROBED = 16
 """So many parameters of an optimizer are looked at to see whether a backward pass gave it gradients."""
+
+_PASSES = 64
+"""So many calls of modules are kept in mind at once."""
+
+
+class Pass:
+    """A module that was called since the last backward pass.
+
+    Args:
+        module: it.
+        place: where.
+        recording: gradients were recorded.
+        attached: its output has a history.
+        root: the program itself called it, not another module.
+    """
+
+    __slots__ = ("attached", "module", "place", "recording", "root")
+
+    def __init__(self, event: Event) -> None:
+        self.module = weakref.ref(event.subject)
+        self.place = event.place
+        self.recording: bool = event.recording
+        self.attached = any(one.grad_fn is not None for one in tensors(event.output))
+        self.root: bool = event.root
+
+    @property
+    def learns(self) -> bool:
+        """Whether the module has parameters that want gradients."""
+        module = self.module()
+        return module is not None and any(one.requires_grad for one in module.parameters())
 
 
 class Account:
@@ -79,6 +109,9 @@ class Gradients:
         """`torch.autograd.grad` was last called."""
         self.forward = 0
         """A module was last called by the program itself, with gradients recorded."""
+        self.passes: list[Pass] = []
+        """The calls of modules since the last backward pass, in sampled steps: those by the program itself,
+        and those by other modules that recorded no gradients."""
         self.accounts: weakref.WeakKeyDictionary[Any, Account] = weakref.WeakKeyDictionary()
         self._stream = stream
 
@@ -112,6 +145,11 @@ class Gradients:
             self.now += 1
             self.forward = self.now
 
+    def on_forward(self, event: Event) -> None:
+        """A module was called."""
+        if self._stream.sampled and (event.root or not event.recording) and len(self.passes) < _PASSES:
+            self.passes.append(Pass(event))
+
     def on_backward(self, event: Event) -> None:
         """Gradients will come."""
         for optimizer, account in list(self.accounts.items()):
@@ -121,6 +159,7 @@ class Gradients:
         """Who was given some."""
         self.now += 1
         self.backward = self.now
+        self.passes.clear()
         place = event.place if self._stream.sampled else None
         for optimizer, account in list(self.accounts.items()):
             if account.took(optimizer):
@@ -166,6 +205,17 @@ class Gradients:
         account.stepped_first = account.stepped_first or self.now
 
 
+def tensors(value: Any, depth: int = 3) -> list[Any]:
+    """The tensors in nested tuples, lists and dictionaries."""
+    if hasattr(value, "grad_fn"):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list | tuple) or not depth:
+        return []
+    return [tensor for part in value for tensor in tensors(part, depth - 1)]
+
+
 def parameters(optimizer: Any) -> Iterator[Any]:
     """All parameters of an optimizer."""
     return (parameter for group in optimizer.param_groups for parameter in group["params"])
@@ -188,12 +238,13 @@ def _versions(optimizer: Any) -> list[Any]:
     return [None if one is None else (id(one), one._version) for one in gradients]
 
 
-def way_back(loss: Any, most: int = 20_000) -> Iterator[Any]:
+def way_back(loss: Any, most: int = 20_000, stop: Callable[[str], Any] = lambda name: False) -> Iterator[Any]:
     """The nodes of the graph behind a tensor, each once; those of leaves have their tensor as `variable`.
 
     Args:
         loss: a tensor.
         most: so many nodes at the most; `None` follows where there are more.
+        stop: whether it goes no further behind a node of a name.
     """
     waiting = [loss.grad_fn] if loss.grad_fn is not None else []
     seen = set(waiting)
@@ -203,6 +254,8 @@ def way_back(loss: Any, most: int = 20_000) -> Iterator[Any]:
         if len(seen) > most:
             yield None
             return
+        if stop(node.name()):
+            continue
         for behind, _ in node.next_functions:
             if behind is not None and behind not in seen:
                 seen.add(behind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -136,7 +137,7 @@ class Stream:
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Puts a value in the place of an attribute until the end; compiled code sees the one before."""
-        self._patches.append((owner, name, vars(owner)[name], value))
+        self._patches.append((owner, name, inspect.getattr_static(owner, name), value))
         setattr(owner, name, value)
 
     def at_end(self, undo: Undo) -> None:

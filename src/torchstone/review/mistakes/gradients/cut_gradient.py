@@ -15,15 +15,25 @@ made to require gradients, only hides it: no gradient reaches the parameters and
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import way_back
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.gradients import Source, gradient_sources
 from torchstone.review.syntax.training import loss_of
+
+if TYPE_CHECKING:
+    from torchstone.review.gradients import Pass
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS107"
 NAME = "cut-gradient"
@@ -121,3 +131,94 @@ def _finding(file: File, cut: Source, backward: Seen) -> Finding:
         fix=Fix("Compute the loss from the model's output by operations that gradients pass."),
         related=tuple(related),
     )
+
+
+_TIMES = 3
+"""So often a loss that reaches nothing is told, where it does not end the program."""
+
+_MOST = 8
+"""So many cuts are kept in mind."""
+
+_FLAT = ("round", "floor", "ceil", "sign")
+"""Operations whose gradient is zero everywhere."""
+
+_FLAT_NODES = re.compile(r"^(Round|Floor|Ceil|Trunc|Sign)Backward\d")
+
+
+class Watch(Detector):
+    """Looks whether a loss reaches no parameter though the model behind it has a history."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._cuts: dict[tuple[str, Place | None], None] = {}
+        self._times = 0
+        self._learned = False
+        self._suspect: tuple[Pass, Place | None, bool] | None = None
+
+    def on_forward_began(self, event: Event) -> None:
+        """What was cut before is not on the way from this module to a loss."""
+        if next(event.subject.parameters(), None) is not None:  # none: a loss
+            self._cuts.clear()
+
+    def on_cut(self, event: Event) -> None:
+        """A result that has no gradient."""
+        if not self._learned and len(self._cuts) < _MOST:
+            self._cuts[event.values["name"], event.place] = None
+
+    def on_backward(self, event: Event) -> None:
+        """Judges the way from the loss to the parameters."""
+        self._suspect = None
+        loss = event.subject
+        if self._learned or not self.stream.sampled or not hasattr(loss, "grad_fn"):
+            return
+        passes = [each for each in self.gradients.passes if each.root and each.attached and each.learns]
+        flat = loss.grad_fn is not None
+        if flat and self._reaches(loss):
+            self._learned = True  # a way that is there once is no mistake of this kind
+        elif passes and (not flat or self._is_trained(passes)):
+            self._suspect = passes[-1], event.place, flat
+            self._times += loss.requires_grad
+            if self._times >= _TIMES:
+                self._tell()
+
+    def on_crash(self, event: Event) -> None:
+        """A loss without a history ends the program."""
+        if "does not require grad" in str(event.subject):
+            self._tell()
+
+    def _is_trained(self, passes: list[Pass]) -> bool:
+        modules = [each.module() for each in passes]
+        return any(module is not None and self.gradients.trains(module) for module in modules)
+
+    def _reaches(self, loss: Any) -> bool:
+        """Whether a gradient that is not zero by its making comes to a parameter of an optimizer."""
+        accounts = list(self.gradients.accounts.items())
+        for node in way_back(loss, stop=_FLAT_NODES.match):
+            leaf = getattr(node, "variable", None)
+            if node is None or not accounts:
+                return True  # too large a graph, or nobody trains
+            if leaf is not None and any(id(leaf) in a.identities(optimizer) for optimizer, a in accounts):
+                return True
+        return not accounts
+
+    def _tell(self) -> None:
+        if self._suspect is None:
+            return
+        forward, backward, flat = self._suspect
+        module = forward.module()
+        output = "the model's output" if module is None else f"the output of `{self.names.module(module)}`"
+        cuts = [(name, place) for name, place in self._cuts if place and (name in _FLAT) == flat]
+        lines = {place for _, place in cuts}
+        name, place = cuts[0] if len(lines) == 1 else ("", backward)
+        self.found(
+            f"The loss reaches no parameter: on the way from {output} to it "
+            + (f"`{name}` ends the gradient" if name else "the gradient ends"),
+            why="no parameter gets a gradient, so nothing is learned",
+            place=place,
+            fix="Compute the loss from the output itself, by operations that have a gradient.",
+            related=(
+                (backward, "this backward pass reaches nothing"),
+                (forward.place, "this output has a gradient"),
+                *((where, f"`{what}` gives a result without gradient") for what, where in cuts[:3]),
+            ),
+        )

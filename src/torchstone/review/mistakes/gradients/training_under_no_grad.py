@@ -16,14 +16,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.gradients import Source, gradient_sources
 from torchstone.review.syntax.training import loss_of
+
+if TYPE_CHECKING:
+    from torchstone.review.gradients import Pass
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS108"
 NAME = "training-under-no-grad"
@@ -117,3 +125,49 @@ def _finding(file: File, forward: Source, backward: Seen, seen: list[Seen]) -> F
         fix=Fix("Run the forward pass of training outside of `no_grad` and `inference_mode`."),
         related=(backward.event.frame.file.related(backward.event.node, "the backward pass"),),
     )
+
+
+_TIMES = 3
+"""So often a loss without a history is told, where it does not end the program."""
+
+
+class Watch(Detector):
+    """Looks whether the modules behind a loss that has no history ran without recording gradients."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._times = 0
+        self._suspect: tuple[Pass, Place | None] | None = None
+
+    def on_backward(self, event: Event) -> None:
+        """Judges the modules that were called since the last backward pass."""
+        self._suspect = None
+        loss = event.subject
+        if getattr(loss, "grad_fn", True) is not None:
+            return
+        passes = [each for each in self.gradients.passes if each.learns]
+        unrecorded = [each for each in passes if not each.recording]
+        if not unrecorded or any(each.attached for each in passes):
+            return
+        roots = [each for each in unrecorded if each.root]
+        self._suspect = (roots or unrecorded)[-1], event.place
+        if loss.requires_grad:  # made to, so that backward runs and reaches nothing
+            self._times += 1
+            if self._times >= _TIMES:
+                self._tell(*self._suspect)
+
+    def on_crash(self, event: Event) -> None:
+        """A loss without a history ends the program."""
+        if self._suspect is not None and "does not require grad" in str(event.subject):
+            self._tell(*self._suspect)
+
+    def _tell(self, forward: Pass, backward: Place | None) -> None:
+        module = forward.module()
+        name = "the module" if module is None else f"`{self.names.module(module)}`"
+        self.found(
+            f"The loss has no gradient: {name} was called without recording gradients",
+            why="the backward pass reaches no parameter, so nothing is learned",
+            place=forward.place,
+            fix="Call the module outside of `torch.no_grad()` or `torch.inference_mode()`.",
+            related=((backward, "this backward pass has nothing to go back through"),),
+        )
