@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from torchstone.review.places import Place, place_of_frame, users_frame
+from torchstone.review.places import Place, is_users, place_of_frame, users_frame
 
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
 
 Undo = Callable[[], None]
-Patch = tuple[Any, str, Any, Any]
+Patch = tuple[Any, str, Any, Any, int | None]
 
 _EVERY_STEP = 10
 """So many first steps are looked at in full."""
 
 _LARGEST_GAP = 64
 """From a steady state on every such step is."""
+
+_FREE_SECONDS = 2.0
+"""So long watching may take before its share of the time counts."""
+
+_INHERITED = object()
+"""Stands for an attribute that its owner has from elsewhere."""
 
 
 class Event:
@@ -53,6 +62,12 @@ class Event:
         """The frame of the user's code."""
         return users_frame(self._frame)
 
+    @property
+    def direct(self) -> bool:
+        """Whether the user's own code called what is told, and no library on its behalf."""
+        caller = self._frame.f_back
+        return caller is not None and is_users(caller.f_code.co_filename)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self.values[name]
@@ -61,26 +76,53 @@ class Event:
 
 
 class Stream:
-    """The events of one watched program.
+    """The events of one watched program: of the thread that trains, and of no other.
 
     Args:
         failed: is told of a handler that failed, by its owner and the error; the handler is not called again.
         names: learns what modules are called.
+        budget: the share of the time that looking at steps in full may take.
+        thorough: look at every step in full.
     """
 
-    def __init__(self, failed: Callable[[Any, Exception], None], names: Names | None = None) -> None:
+    def __init__(
+        self,
+        failed: Callable[[Any, Exception], None],
+        names: Names | None = None,
+        *,
+        budget: float = 0.02,
+        thorough: bool = False,
+    ) -> None:
         self.step = 0
         """How many optimizer steps were done, of all optimizers."""
         self.sampled = True
         """Whether this step is looked at in full; cheap facts are gathered at every step."""
         self.quiet = 0
         """Above 0 nothing is seen: inside of compiled code, and while the watcher itself is at work."""
+        self.backwards = 0
+        """Above 0 while a backward pass is going on."""
+        self.spent = 0.0
+        """Seconds that detectors took."""
+        self.hidden: Callable[[], bool] = _never
+        """Whether values are not what the program computes with: inside of `torch.func`, under a mode."""
+        self.record: Callable[[bool], object] = bool
+        """Switches on or off that gradients are recorded."""
+        self.recording: Callable[[], bool] = _never
+        """Whether they are."""
+        self.names = names
+        self.closed = False
+        self.crowded = False
+        """Whether watching ended because a second thread trained."""
         self._handlers: dict[str, list[tuple[Any, Callable[[Event], None]]]] = {}
         self._patches: list[Patch] = []
         self._undo: list[Undo] = []
         self._failed = failed
-        self.names = names
-        self.closed = False
+        self._budget, self._thorough = budget, thorough
+        self._began: float | None = None
+        self._home: int | None = None
+        self._lock = threading.RLock()
+        self._away = 0
+        self._next_leaving: int | None = None
 
     def subscribe(self, owner: Any) -> None:
         """Lets an object have the events that it has methods for, such as `on_backward`."""
@@ -90,7 +132,7 @@ class Stream:
 
     def wants(self, kind: str) -> bool:
         """Whether anybody asked for a kind of event."""
-        return kind in self._handlers
+        return bool(self._handlers.get(kind))
 
     def emit(self, kind: str, subject: Any = None, **values: Any) -> None:
         """Tells everybody who asked.
@@ -101,22 +143,30 @@ class Stream:
             **values: what belongs to the kind.
         """
         handlers = self._handlers.get(kind)
-        if not handlers or self.quiet:
+        if not handlers or self.quiet or self._is_elsewhere() or self.hidden():
             return
-        event = Event(kind, subject, values, sys._getframe(1))
-        self.quiet += 1
+        began = perf_counter()
+        if self._began is None:
+            self._began = began
+        recording = self.recording()
+        with self._lock:
+            self.quiet += 1
         try:
+            if recording:  # what detectors compute has no history
+                self.record(False)
+            event = Event(kind, subject, values, sys._getframe(1))
             for entry in tuple(handlers):
-                self._call(handlers, entry, event)
+                self._call(entry, event)
+        except Exception as error:
+            self.fail(error)
         finally:
-            self.quiet -= 1
+            if recording:
+                self.record(True)
+            with self._lock:
+                self.quiet -= 1
+            self.spent += perf_counter() - began
 
-    def _call(
-        self,
-        handlers: list[tuple[Any, Callable[[Event], None]]],
-        entry: tuple[Any, Callable[[Event], None]],
-        event: Event,
-    ) -> None:
+    def _call(self, entry: tuple[Any, Callable[[Event], None]], event: Event) -> None:
         owner, handler = entry
         try:
             handler(event)
@@ -129,16 +179,78 @@ class Stream:
         for handlers in self._handlers.values():
             handlers[:] = [entry for entry in handlers if entry[0] is not owner]
 
+    def fail(self, error: Exception, part: str = "the watcher") -> None:
+        """A part of ours other than a detector failed: watching ends, and the program goes on."""
+        if not self.closed:
+            self.close()
+            self._failed(part, error)
+
+    def know(self, module: Any, frame: FrameType | None) -> None:
+        """Remembers what a module is called where it is used."""
+        if self.names is not None and not self._is_elsewhere():
+            try:
+                self.names.know(module, frame)
+            except Exception as error:
+                self.fail(error)
+
     def advance(self) -> None:
         """A step was done: the next is looked at in full, or not."""
+        if self._is_elsewhere():  # what two threads do at once cannot be told apart
+            self.crowded = not self.closed
+            self.close()
+            return
+        self._home = threading.get_ident()
         self.step += 1
         gap = min(_LARGEST_GAP, 1 << max(0, (self.step // _EVERY_STEP).bit_length()))
-        self.sampled = self.step < _EVERY_STEP or self.step % gap == 0
+        due = self.step < _EVERY_STEP or self.step % gap == 0
+        self.sampled = self._thorough or (due and not self._is_over_budget())
+        if self._next_leaving is not None and self.step >= self._next_leaving:
+            self._retire()
 
-    def replace(self, owner: Any, name: str, value: Any) -> None:
-        """Puts a value in the place of an attribute until the end; compiled code sees the one before."""
-        self._patches.append((owner, name, inspect.getattr_static(owner, name), value))
+    def elapsed(self) -> float:
+        """Seconds since the first event."""
+        return 0.0 if self._began is None else perf_counter() - self._began
+
+    def _is_over_budget(self) -> bool:
+        return self.spent > _FREE_SECONDS and self.spent > self._budget * self.elapsed()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether this is another thread of the program than the one that trains.
+
+        Threads of autograd, which Python does not know, work for the one that trains.
+        """
+        here = threading.get_ident()
+        if self._home is None or here == self._home:
+            return False
+        known = {thread.ident for thread in threading.enumerate()}
+        if self._home not in known:
+            self._home = None  # it has ended, and another one may train
+            return False
+        return here in known
+
+    def replace(self, owner: Any, name: str, value: Any, *, until: int | None = None) -> None:
+        """Puts a value in the place of an attribute until the end; compiled code sees the one before.
+
+        Args:
+            owner: a class or module.
+            name: the attribute.
+            value: what is put there.
+            until: the step from which on it is not needed.
+        """
+        before = inspect.getattr_static(owner, name) if name in vars(owner) else _INHERITED
+        self._patches.append((owner, name, before, value, until))
+        if until is not None and (self._next_leaving is None or until < self._next_leaving):
+            self._next_leaving = until
         setattr(owner, name, value)
+
+    def _retire(self) -> None:
+        """Takes away what is not needed any more, unless something else was put upon it."""
+        leaving = [patch for patch in self._patches if patch[4] is not None and patch[4] <= self.step]
+        leaving = [patch for patch in leaving if vars(patch[0]).get(patch[1]) is patch[3]]
+        self._put(reversed(leaving), 2)
+        self._patches = [patch for patch in self._patches if patch not in leaving]
+        waiting = [patch[4] for patch in self._patches if patch[4] is not None and patch[4] > self.step]
+        self._next_leaving = min(waiting, default=None)
 
     def at_end(self, undo: Undo) -> None:
         """Lets something be done when watching ends."""
@@ -155,27 +267,40 @@ class Stream:
 
     def suspend(self) -> None:
         """Takes every replacement away; must be followed by `resume`."""
-        self.quiet += 1
-        if self.quiet == 1:
-            self._put(self._patches, 2)
+        with self._lock:
+            self.quiet += 1
+            self._away += 1
+            if self._away == 1:
+                self._put(reversed(self._patches), 2)
 
     def resume(self) -> None:
         """Brings the replacements back."""
-        self.quiet -= 1
-        if self.quiet == 0:
-            self._put(self._patches, 3)
+        with self._lock:
+            self.quiet -= 1
+            self._away -= 1
+            if self._away == 0:
+                self._put(self._patches, 3)
 
     def close(self) -> None:
         """Ends watching: everything is as it was."""
         self.closed = True
-        self._put(reversed(self._patches), 2)
+        if not self._away:
+            self._put(reversed(self._patches), 2)
         self._patches.clear()
         for undo in reversed(self._undo):
-            undo()
+            with contextlib.suppress(Exception):
+                undo()
         self._undo.clear()
         self._handlers.clear()
 
     @staticmethod
     def _put(patches: Iterable[Patch], which: int) -> None:
         for patch in patches:
-            setattr(patch[0], patch[1], patch[which])
+            if patch[which] is not _INHERITED:
+                setattr(patch[0], patch[1], patch[which])
+            elif patch[1] in vars(patch[0]):
+                delattr(patch[0], patch[1])
+
+
+def _never() -> bool:
+    return False

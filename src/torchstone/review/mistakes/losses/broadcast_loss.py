@@ -173,4 +173,4 @@ def _spread(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
         return False
     rank = max(len(first), len(second))
     padded = [(1,) * (rank - len(shape)) + shape for shape in (first, second)]
-    return math.prod(map(max, *padded)) > math.prod(rows)
+    return bool(math.prod(map(max, *padded)) > math.prod(rows))
