@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torchstone.data.batches import Batches
-from torchstone.errors import Interrupted, RunError, TorchstoneError
+from torchstone.errors import ConfigError, Interrupted, RunError, TorchstoneError
 from torchstone.runs import manifest
 from torchstone.runs.checkpoint import Checkpoint
 from torchstone.runs.directory import RunDirectory
@@ -77,18 +78,19 @@ class Execution:
             elif log is not None and log.path.exists():  # of a run that was ended before its first checkpoint
                 log.truncate(0)
             self._note("running", result=None)
-            history = loop.train(
-                self.state,
-                self.train,
-                self.val,
-                self.objective,
-                self.settings,
-                metrics=self.metrics,
-                directions=self.directions,
-                callbacks=self._all_callbacks(),
-                directory=self.directory,
-                log=log,
-            )
+            with _compiling(self.settings.compile):
+                history = loop.train(
+                    self.state,
+                    self.train,
+                    self.val,
+                    self.objective,
+                    self.settings,
+                    metrics=self.metrics,
+                    directions=self.directions,
+                    callbacks=self._all_callbacks(),
+                    directory=self.directory,
+                    log=log,
+                )
         except BaseException as error:
             is_trained = isinstance(error, LastCheckpointError) and self._keep_weights_after(error)
             try:
@@ -155,6 +157,25 @@ class Execution:
             return
         epochs, seconds = len(self.state.history), self.state.seconds
         manifest.update_status(self.directory, status, epochs=epochs, seconds=seconds, **entries)
+
+
+@contextmanager
+def _compiling(compiles: bool) -> Iterator[None]:
+    """Tells a module that torch cannot compile from one that fails.
+
+    Raises:
+        ConfigError: the compiler failed; with its own words.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not compiles or not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        first = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"compile: torch could not compile the module: {first}",
+            hint="Train without it, or see that a C++ compiler such as g++ is installed.",
+        ) from error
 
 
 def _status(error: BaseException) -> manifest.Status:
