@@ -9,7 +9,9 @@ from torchstone.finding import Finding, Fix, Related
 
 if TYPE_CHECKING:
     from torchstone.review.gradients import Gradients
+    from torchstone.review.leaves import Neglected
     from torchstone.review.naming import Names
+    from torchstone.review.parts import Parts
     from torchstone.review.places import Place
     from torchstone.review.stream import Stream
     from torchstone.review.watcher import Watcher
@@ -39,6 +41,16 @@ class Detector:
     def gradients(self) -> Gradients:
         """Whose gradients came, were cleared and were used."""
         return self.watcher.gradients
+
+    @property
+    def neglected(self) -> Neglected:
+        """Which tensors get gradients that nobody uses."""
+        return self.watcher.neglected
+
+    @property
+    def parts(self) -> Parts:
+        """Where modules were made and parts put into them."""
+        return self.watcher.parts
 
     @property
     def names(self) -> Names:

@@ -13,7 +13,9 @@ from torchstone.review.arrival import when_imported
 from torchstone.review.catalogue import load_catalogue
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import Gradients
+from torchstone.review.leaves import Neglected
 from torchstone.review.naming import Names
+from torchstone.review.parts import Parts
 from torchstone.review.report import SEVERITIES, Report, place_of
 from torchstone.review.stream import Stream
 
@@ -41,6 +43,8 @@ class Watcher:
         self.names = Names()
         self.stream = Stream(self._failed, self.names)
         self.gradients = Gradients(self.stream)
+        self.neglected = Neglected(self.stream, self.gradients)
+        self.parts = Parts()
         self.findings: list[Finding] = []
         self.failures: list[str] = []
         self._causes: set[Any] = set()
@@ -56,6 +60,7 @@ class Watcher:
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
         self.stream.subscribe(self.gradients)
+        self.stream.subscribe(self.parts)
         for detector in self._detectors:
             self.stream.subscribe(detector)
         self.stream.at_end(when_imported("torch", self._install))
