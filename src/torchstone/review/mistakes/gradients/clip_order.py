@@ -15,13 +15,23 @@ have been used already. The step uses gradients of any size, and training that n
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
+
+if TYPE_CHECKING:
+    from torchstone.review.gradients import Account
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS111"
 NAME = "clip-order"
@@ -138,3 +148,92 @@ def _finding(file: File, clip: Seen, before: Seen, after: Seen, seen: list[Seen]
         fix=Fix("Clip between `backward()` and the optimizer's `step()`."),
         related=(place.event.frame.file.related(place.event.node, text),),
     )
+
+
+_TIMES = 2
+"""So often clipping had no effect, and never any, at a place."""
+
+_NO_LIMIT = 1e4
+"""Clipping to so large a norm is a way to measure it."""
+
+
+@dataclass(eq=False)
+class _Clip:
+    """Clipping at one place, for one optimizer's parameters.
+
+    Args:
+        place: of it.
+        after: it came after the step, else before the backward pass.
+        time: when it was seen last; 0 when it was judged.
+        futile: how often it had no effect.
+    """
+
+    place: Place
+    after: bool = False
+    time: int = 0
+    futile: int = 0
+
+
+class Watch(Detector):
+    """Looks whether what is clipped is ever what a step uses."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._clips: weakref.WeakKeyDictionary[Any, dict[Place, _Clip]] = weakref.WeakKeyDictionary()
+        self._useful: set[Place] = set()
+
+    def on_clipped(self, event: Event) -> None:
+        """Which gradients are there to be clipped."""
+        limit = event.limit
+        if not self.stream.sampled or not isinstance(limit, int | float) or limit >= _NO_LIMIT:
+            return
+        place = event.place
+        if place is None or place in self._useful:
+            return
+        for optimizer, account in self.gradients.owners(event.subject):
+            used = 0 < account.gave <= account.stepped and account.cleared <= account.stepped
+            if not used and (account.gave > account.cleared or not _nothing(event.subject)):
+                self._useful.add(place)
+                return
+            clip = self._clips.setdefault(optimizer, {}).setdefault(place, _Clip(place))
+            clip.after, clip.time = used, self.gradients.now
+
+    def on_cleared(self, event: Event) -> None:
+        """Clipped after the step, and cleared before the next one."""
+        for optimizer, clips in list(self._clips.items()):
+            account = self.gradients.of(optimizer)
+            if account.cleared == self.gradients.now:
+                self._judge(clips, account, after=True)
+
+    def on_step_began(self, event: Event) -> None:
+        """Clipped before the backward pass, whose gradients are used as they are."""
+        clips, account = self._clips.get(event.subject), self.gradients.of(event.subject)
+        if clips:
+            self._judge(clips, account, after=False)
+
+    def _judge(self, clips: dict[Place, _Clip], account: Account, after: bool) -> None:
+        for clip in clips.values():
+            if not clip.time or clip.after != after:
+                continue
+            futile = account.stepped <= clip.time if after else clip.time < account.gave
+            clip.futile += futile
+            clip.time = 0
+            if clip.futile >= _TIMES and clip.place not in self._useful:
+                self._tell(clip, account)
+
+    def _tell(self, clip: _Clip, account: Account) -> None:
+        when = (
+            "after the step that used them" if clip.after else "before the backward pass that computes them"
+        )
+        self.found(
+            f"Gradients are clipped {when}",
+            why="the step uses gradients of any size: clipping has no effect",
+            place=clip.place,
+            fix="Clip between the backward pass and the optimizer's step.",
+            related=((account.gave_place, "the gradients are computed here"),),
+        )
+
+
+def _nothing(parameters: list[Any]) -> bool:
+    """Whether there is nothing to clip; waits for the device."""
+    return not any(one.grad is not None and bool(one.grad.any()) for one in parameters)
