@@ -17,9 +17,11 @@ changes it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
+from torchstone.review.passes import Look, Pass, PassDetector
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.modes import Observation, forwards, has_mode_layers, is_held_out
@@ -111,3 +113,24 @@ def _finding(file: File, observation: Observation) -> Finding:
         fix=Fix(f"Call `{name}.eval()` before this loop and `{name}.train()` before training goes on."),
         related=(loop.frame.file.related(loop.node, "this loop evaluates"),),
     )
+
+
+class Watch(PassDetector):
+    """Looks at each whole pass over a loader in which nothing was trained."""
+
+    def judge(self, seen: Pass, look: Look, module: Any) -> None:
+        """A module that was in training mode, called once for each batch; more often is Monte Carlo."""
+        if not look.training or not look.layers or look.told or look.times != seen.batches:
+            return
+        if any(word in name for name in look.functions for word in _ON_PURPOSE):
+            return
+        name = self.names.module(module)
+        self.found(
+            f"`{name}` was evaluated in training mode: {', '.join(look.layers)} behaved as in training",
+            why="the numbers are wrong, and batch normalisation learns from the evaluation data",
+            place=look.place,
+            fix=f"Call `{name}.eval()` before this loop and `{name}.train()` before training goes on.",
+            related=((seen.place, "this loop evaluates"),),
+            layers=look.layers,
+            batches=seen.batches,
+        )

@@ -15,9 +15,11 @@ and more time, and outputs that are collected keep all of their graphs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
+from torchstone.review.passes import Look, Pass, PassDetector
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.modes import forwards, is_held_out
@@ -86,4 +88,21 @@ def check(file: File) -> Iterator[Finding]:
             why="evaluation takes several times the memory and more time",
             fix=Fix("Put the loop into `with torch.no_grad():`."),
             related=(loop.frame.file.related(loop.node, "this loop evaluates"),),
+        )
+
+
+class Watch(PassDetector):
+    """Looks at each whole pass over a loader in which nothing was trained."""
+
+    def judge(self, seen: Pass, look: Look, module: Any) -> None:
+        """A module whose outputs all had a graph that no backward pass used."""
+        if not look.recording or look.times < seen.batches:
+            return
+        self.found(
+            f"Evaluating `{self.names.module(module)}` recorded graphs that nobody used",
+            why="evaluation takes several times the memory and more time",
+            place=look.place,
+            fix="Put the loop into `with torch.no_grad():`.",
+            related=((seen.place, "this loop evaluates"),),
+            batches=seen.batches,
         )
