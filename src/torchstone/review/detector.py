@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torchstone.review.naming import Names
     from torchstone.review.parts import Parts
     from torchstone.review.places import Place
+    from torchstone.review.ranks import Ranks
     from torchstone.review.stream import Stream
     from torchstone.review.watcher import Watcher
 
@@ -41,6 +42,11 @@ class Detector:
     def gradients(self) -> Gradients:
         """Whose gradients came, were cleared and were used."""
         return self.watcher.gradients
+
+    @property
+    def ranks(self) -> Ranks:
+        """This process among those that train together."""
+        return self.watcher.ranks
 
     @property
     def neglected(self) -> Neglected:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torchstone.finding import Finding, Severity
@@ -16,7 +19,9 @@ from torchstone.review.gradients import Gradients
 from torchstone.review.leaves import Neglected
 from torchstone.review.naming import Names
 from torchstone.review.parts import Parts
+from torchstone.review.ranks import Ranks
 from torchstone.review.report import SEVERITIES, Report, place_of
+from torchstone.review.spawned import Spawned
 from torchstone.review.stream import Stream
 
 
@@ -31,6 +36,7 @@ class Watcher:
         codes: the mistakes that are looked for; None for all that a run can show.
         on_finding: is told of each finding when it is made.
         stop_on: the least severity of a finding that ends the program at once.
+        folder: shared with the other processes of a distributed program, where their parent made one.
     """
 
     def __init__(
@@ -39,12 +45,15 @@ class Watcher:
         codes: frozenset[str] | None = None,
         on_finding: Callable[[Finding], None] | None = None,
         stop_on: Severity | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.names = Names()
         self.stream = Stream(self._failed, self.names)
         self.gradients = Gradients(self.stream)
         self.neglected = Neglected(self.stream, self.gradients)
         self.parts = Parts()
+        self.ranks = Ranks(folder)
+        self.spawned = Spawned(codes)
         self.findings: list[Finding] = []
         self.failures: list[str] = []
         self._causes: set[Any] = set()
@@ -59,8 +68,8 @@ class Watcher:
 
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
-        self.stream.subscribe(self.gradients)
-        self.stream.subscribe(self.parts)
+        for bookkeeper in (self.gradients, self.parts, self.ranks, self.spawned):
+            self.stream.subscribe(bookkeeper)
         for detector in self._detectors:
             self.stream.subscribe(detector)
         self.stream.at_end(when_imported("torch", self._install))
@@ -80,6 +89,9 @@ class Watcher:
             self.stream.emit("crash", error)
         self.stream.emit("end")
         self.stream.close()
+        for finding in self.spawned.findings():
+            self._add(finding)
+        self.ranks.end(error is not None)
         return self.report_so_far()
 
     def report_so_far(self) -> Report:
@@ -93,6 +105,13 @@ class Watcher:
         if (finding.code, cause) in self._causes:
             return
         self._causes.add((finding.code, cause))
+        if self.ranks.world > 1:
+            finding = replace(finding, evidence={**finding.evidence, "rank": self.ranks.rank})
+            if not self.ranks.claim(f"{finding.code} {finding.file}:{finding.line}"):
+                return  # another process has said it
+        self._add(finding)
+
+    def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
         if self._on_finding is not None:
             self._on_finding(finding)
@@ -101,10 +120,12 @@ class Watcher:
 
     def _failed(self, owner: Any, error: Exception) -> None:
         """A detector of ours failed: the program goes on, and one line says so."""
-        code = owner.code if isinstance(owner, Detector) else type(owner).__name__
-        words = f"torchstone: {code} stopped watching: {type(error).__name__}: {error}"
+        part = owner.code if isinstance(owner, Detector) else owner
+        part = part if isinstance(part, str) else type(part).__name__
+        words = f"torchstone: {part} stopped watching: {type(error).__name__}: {error}"
         self.failures.append(words)
-        sys.stderr.write(f"{words}\n")
+        with contextlib.suppress(Exception):  # the program may have put anything there
+            sys.stderr.write(f"{words}\n")
 
     def _leave(self) -> None:
         """In a child process nothing is watched: its parent reports."""

@@ -1,0 +1,116 @@
+"""Processes that a watched program spawns with `torch.multiprocessing.spawn` are watched too."""
+
+from __future__ import annotations
+
+import multiprocessing.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchstone.finding import Finding
+from torchstone.review import ranks
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
+
+
+class Carrier:
+    """A function on its way to another process: what arrives there is the function itself, and is watched.
+
+    Args:
+        function: the user's.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.folder: Path | None = None
+        self.codes: frozenset[str] | None = None
+
+    def __reduce__(self) -> Any:
+        if self.folder is None:
+            return _as_it_is, (self.function,)
+        return _arrive, (self.function, str(self.folder), self.codes)
+
+
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+class Spawned:
+    """The processes that were spawned by this one: gives them a folder, and takes what they found."""
+
+    def __init__(self, codes: frozenset[str] | None) -> None:
+        self._codes = codes
+        self._folders: list[Path] = []
+
+    def on_spawning(self, event: Event) -> None:
+        """Prepares for some."""
+        folder = Path(tempfile.mkdtemp(prefix="torchstone-watch-"))
+        self._folders.append(folder)
+        event.subject.folder, event.subject.codes = folder, self._codes
+
+    def standings(self) -> list[dict[int, ranks.Standing]]:
+        """Where the processes of each group are, or were when they were ended."""
+        return [ranks.standings(folder) for folder in self._folders]
+
+    def endings(self) -> list[dict[int, Any]]:
+        """Which of the processes of each group came to their end, and whether they failed."""
+        return [ranks.heard(folder, "ended") for folder in self._folders]
+
+    def findings(self) -> list[Finding]:
+        """What they found; their folders are gone afterwards."""
+        found = []
+        for folder in self._folders:
+            for told in ranks.heard(folder, "findings").values():
+                found += [Finding.from_json(values) for values in told]
+            shutil.rmtree(folder, ignore_errors=True)
+        self._folders.clear()
+        return found
+
+    def steps(self) -> int:
+        """The most steps that one of them did."""
+        return max((steps for f in self._folders for steps in ranks.heard(f, "steps").values()), default=0)
+
+
+class _Child:
+    """The watcher of this process, which was spawned."""
+
+    def __init__(self, folder: Path, codes: frozenset[str] | None) -> None:
+        from torchstone.review.watcher import Watcher
+
+        self.folder = folder
+        self.watcher: Watcher = Watcher(codes=codes, on_finding=self._told, folder=folder)
+        self.watcher.start()
+
+    def begin(self) -> None:
+        """To be told of the process's end; what was asked for earlier, multiprocessing has forgotten."""
+        multiprocessing.util.Finalize(None, self.end, exitpriority=1000)
+
+    def end(self) -> None:
+        """The process ends; what ended it, torch has put behind an exit."""
+        error = sys.exc_info()[1]
+        if isinstance(error, SystemExit) and isinstance(error.__context__, Exception):
+            error = error.__context__
+        self.watcher.stop(error)
+        open("/tmp/ddp/log","a").write(f"end {error} {self.watcher.findings} {self.watcher.failures} {self.watcher.ranks.__dict__} {self.watcher.stream.step}\n")
+        self._told()
+        ranks.tell(self.folder, "steps", os.getpid(), self.watcher.stream.step)
+
+    def _told(self, finding: Finding | None = None) -> None:
+        ranks.tell(self.folder, "findings", os.getpid(), [one.to_json() for one in self.watcher.findings])
+
+
+_children: list[_Child] = []
+
+
+def _arrive(function: Callable[..., Any], folder: str, codes: frozenset[str] | None) -> Callable[..., Any]:
+    """Runs in the other process when it receives the function."""
+    child = _Child(Path(folder), codes)
+    _children.append(child)  # lives as long as the process
+    multiprocessing.util.register_after_fork(child, _Child.begin)
+    return function
