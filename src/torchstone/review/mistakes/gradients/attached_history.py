@@ -15,13 +15,27 @@ free, until it runs out or the epoch ends.
 from __future__ import annotations
 
 import ast
+import linecache
+import re
+import weakref
+from bisect import bisect_left
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import tensors
 from torchstone.review.mistake import Example
+from torchstone.review.places import Place, is_users
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import from_outside, goes_back, loss_of
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS105"
 NAME = "attached-history"
@@ -149,3 +163,132 @@ def _finding(file: File, kept: ast.Name, name: str, owner: ast.stmt) -> Finding:
             edits=(file.replace(kept, f"{loss}.detach()"),),
         ),
     )
+
+
+_ROUNDS = 8
+"""Results of so many backward passes before are alive."""
+
+_CHECKED = (10, 20, 40, 160, 640)
+"""After so many backward passes the program's variables are looked at."""
+
+_FRAMES = 5
+_SUMS = re.compile(r"^(Add|Sub|Mul|Div)Backward\d")
+_WHY = "each holds on to the graph that made it: memory grows with every step"
+
+
+class Watch(Detector):
+    """Looks whether results of ever more steps are kept with graphs that a backward pass went through."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._numbers: list[int] = []
+        self._losses: list[weakref.ref[Any]] = []
+        self._outputs: dict[Place, list[tuple[int, weakref.ref[Any]]]] = {}
+
+    def on_forward(self, event: Event) -> None:
+        """An output with its graph."""
+        if not event.root or not event.recording or not len(self._numbers) < _ROUNDS:
+            return
+        held = next((one for one in tensors(event.output) if one.grad_fn is not None), None)
+        if held is not None and event.place is not None:
+            kept = self._outputs.setdefault(event.place, [])
+            if not kept or kept[-1][0] != len(self._numbers):
+                kept.append((len(self._numbers), weakref.ref(held)))
+
+    def on_backward_ended(self, event: Event) -> None:
+        """A graph that nobody can go back through any more."""
+        loss = event.subject
+        if event.retain_graph or event.create_graph or getattr(loss, "grad_fn", None) is None:
+            return
+        count = len(self._numbers)
+        if count > _CHECKED[-1]:
+            return
+        self._numbers.append(loss.grad_fn._sequence_nr())
+        if count < _ROUNDS:
+            self._losses.append(weakref.ref(loss))
+        if count in _CHECKED:
+            self._look(event)
+
+    def _look(self, event: Event) -> None:
+        frames = list(_frames(event.frame))
+        losses = [reference() for reference in self._losses]
+        if all(_is_attached(loss) for loss in losses):
+            self._tell("losses", losses[0], frames, event.place)
+        for place, kept in self._outputs.items():
+            outputs = [reference() for _, reference in kept]
+            if len(outputs) >= _ROUNDS and all(_is_attached(output) for output in outputs):
+                self._tell("outputs", outputs[0], frames, place)
+        for frame in frames:
+            for name, value in _variables(frame):
+                if _is_attached(value) and self._is_sum(value, event.subject):
+                    self._tell_sum(name, _line(frame, name) or event.place, event.place)
+
+    def _is_sum(self, value: Any, loss: Any) -> bool:
+        """Whether a tensor adds up results of before many backward passes."""
+        if value is loss:
+            return False
+        waiting, seen, rounds = [value.grad_fn], {value.grad_fn}, set()
+        while waiting and len(seen) < 50 * _ROUNDS:
+            node = waiting.pop()
+            if not _SUMS.match(node.name()):
+                continue
+            rounds.add(bisect_left(self._numbers, node._sequence_nr()))
+            for behind, _ in node.next_functions:
+                if behind is not None and behind not in seen:
+                    seen.add(behind)
+                    waiting.append(behind)
+        return len(rounds) >= _ROUNDS
+
+    def _tell(self, what: str, one: Any, frames: list[FrameType], place: Place | None) -> None:
+        """Results in a list."""
+        for frame in frames:
+            for name, value in _variables(frame):
+                if isinstance(value, list) and any(held is one for held in value[:4]):
+                    self._report(
+                        f"`{name}` keeps the {what} of all steps", _line(frame, name) or place, place
+                    )
+                    return
+        self._report(f"The {what} of all steps are kept", place, place)
+
+    def _tell_sum(self, name: str, place: Place | None, backward: Place | None) -> None:
+        self._report(f"`{name}` adds up results of all steps", place, backward)
+
+    def _report(self, what: str, place: Place | None, backward: Place | None) -> None:
+        self.found(
+            f"{what} together with their graphs",
+            why=_WHY,
+            place=place,
+            fix="Keep numbers: `loss.item()`, or `loss.detach()`.",
+            related=((backward, "what is made here is kept"),) if backward != place else (),
+            backward_passes=len(self._numbers),
+        )
+
+
+def _is_attached(value: Any) -> bool:
+    return getattr(value, "grad_fn", None) is not None
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """The user's functions that are at work, the innermost first."""
+    found = 0
+    while frame is not None and found < _FRAMES:
+        if is_users(frame.f_code.co_filename):
+            found += 1
+            yield frame
+        frame = frame.f_back
+
+
+def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
+    """The variables of a function and the attributes of its object, by name."""
+    local = frame.f_locals
+    yield from list(local.items())
+    yield from [(f"self.{name}", value) for name, value in getattr(local.get("self"), "__dict__", {}).items()]
+
+
+def _line(frame: FrameType, name: str) -> Place | None:
+    """The line of a function that adds to a variable."""
+    file, numbers = frame.f_code.co_filename, [line for _, _, line in frame.f_code.co_lines() if line]
+    own = re.escape(name)
+    adding = re.compile(rf"(?<![\w.]){own}\s*(\+=|\.append\(|=(?!=).*(?<![\w.]){own}\b)")
+    found = (line for line in sorted(set(numbers)) if adding.search(linecache.getline(file, line)))
+    return next((Place(file, line) for line in found), None)
