@@ -67,9 +67,13 @@ class Neglected:
 
     def look(self, event: Event, times: int) -> list[Any]:
         """The tensors that were seen so at backward passes of so many steps; to be asked in sampled steps."""
-        held = [account.identities(one) for one, account in list(self._gradients.accounts.items())]
-        free = [leaf for leaf in leaves(event) if not any(id(leaf) in own for own in held)]
-        return [leaf for leaf in free[:_MOST_WATCHED] if self._seen(leaf) >= times]
+        counts: list[tuple[Any, int]] | None = event.values.get("neglected")
+        if counts is None:
+            held = [account.identities(one) for one, account in list(self._gradients.accounts.items())]
+            free = [leaf for leaf in leaves(event) if not any(id(leaf) in own for own in held)]
+            counts = [(leaf, self._seen(leaf)) for leaf in free[:_MOST_WATCHED]]
+            event.values["neglected"] = counts
+        return [leaf for leaf, count in counts if count >= times]
 
     def _seen(self, leaf: Any) -> int:
         known = self._sights.get(id(leaf))

@@ -141,5 +141,7 @@ def _places(frame: FrameType | None) -> list[Place]:
             break
         if is_users(frame.f_code.co_filename):
             found.append(place)
+            if frame.f_code.co_name == "<module>":
+                break
         frame = frame.f_back
     return list(dict.fromkeys(found))

@@ -15,15 +15,26 @@ program runs, and nothing is learned.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.leaves import abandoned, leaves, numbers_of
 from torchstone.review.mistake import Example
+from torchstone.review.naming import written
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import called, has, inside, may_touch, optimized_models, stepped
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS502"
 NAME = "parameters-not-optimized"
@@ -67,6 +78,9 @@ GOOD = (
 )
 
 _HARMLESS = {"parameters", "train", "eval", "zero_grad", "state_dict"}
+
+_STEPS = 3
+"""Something is neglected when it was so at this many steps."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -157,3 +171,152 @@ def _finding(file: File, step: Seen, forward: Seen) -> Finding:
         fix=Fix(f"Make `{name}` from the parameters of `{model}`."),
         related=tuple(related),
     )
+
+
+@dataclass
+class _Pending:
+    """Parameters that seem to be forgotten, until an optimizer takes them or something else changes them.
+
+    Args:
+        tensors: references that do not keep them.
+        numbers: some of their numbers when they were seen.
+        told: the arguments of the finding.
+    """
+
+    tensors: list[weakref.ref[Any]]
+    numbers: list[Any]
+    told: dict[str, Any]
+
+
+class Watch(Detector):
+    """Looks for parameters that get gradients in a model that is trained, and that no optimizer holds."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._stepped: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
+        self._pending: dict[Any, _Pending] = {}
+
+    def on_step_began(self, event: Event) -> None:
+        """Where it is stepped."""
+        if self.stream.sampled:
+            self._stepped[event.subject] = event.place
+
+    def on_backward(self, event: Event) -> None:
+        """Judges what was neglected over some steps."""
+        if not self.stream.sampled or not self.gradients.accounts:
+            return
+        free = self.neglected.look(event, _STEPS)
+        if not free:
+            return
+        if len(free) == len(leaves(event)):
+            self._judge_strangers(event, free)
+            return
+        known = {id(leaf) for leaf in free}
+        alone = []
+        for root, name in self.names.roots():
+            paths = {path: one for path, one in root.named_parameters() if id(one) in known}
+            owners = self.gradients.owners(list(root.parameters())) if paths else []
+            if owners:
+                self._judge_parts(event, root, name, paths, owners)
+                known.difference_update(id(one) for one in paths.values())
+            elif paths and self._forgotten(root):
+                alone.append((name, paths))
+        owners = self.gradients.owners(leaves(event)) if alone else []
+        for name, paths in alone:
+            # What stands in a model that is trained was judged with it.
+            if owners and all(id(one) in known for one in paths.values()):
+                self._keep(event, name, paths, owners[0][0])
+
+    def _judge_strangers(self, event: Event, free: list[Any]) -> None:
+        """No optimizer holds anything of this loss, and none got gradients, but one steps."""
+        accounts = list(self.gradients.accounts.items())
+        starving = [
+            one
+            for one, account in accounts
+            if account.steps >= _STEPS and account.gave < account.stepped_before
+        ]
+        if len(starving) != len([one for one, account in accounts if account.steps]) or not starving:
+            return
+        optimizer = starving[0]
+        names = [name for name in map(self.names.parameter, free[:5]) if name]
+        # What nobody has but the optimizer was replaced, which is another mistake.
+        if not names or optimizer not in self._stepped or abandoned(optimizer):
+            return
+        made = self.parts.optimizers.get(optimizer, (0, None))[1]
+        self.found(
+            f"The optimizer steps, but holds nothing of the model that the loss comes from: "
+            f"`{names[0]}` and the others are in no optimizer",
+            why="the model that is used never changes",
+            place=self._stepped[optimizer],
+            fix="Make the optimizer from the parameters of the model that computes the loss.",
+            related=((made, "the optimizer was made here"), (event.place, "the gradients arrive here")),
+            severity="error",
+            parameters=names,
+            optimizer=type(optimizer).__name__,
+        )
+
+    def _judge_parts(
+        self, event: Event, root: Any, name: str, paths: dict[str, Any], owners: list[Any]
+    ) -> None:
+        """Few parameters are missing, and not only what comes before all that is trained."""
+        order = [path for path, one in root.named_parameters() if one.requires_grad]
+        held = self._held(root, owners)
+        after = [path for path in paths if any(order.index(other) < order.index(path) for other in held)]
+        late = any(part.places for path in paths for _, part in self.parts.way(root, path))
+        chosen = all(one.dim() < 2 for path, one in root.named_parameters() if path in held)
+        if not after or chosen or len(paths) >= len(held) or len(held) + len(paths) != len(order):
+            return
+        if not late and not self.parts.loaded(root):
+            self._keep(event, name, paths, owners[0][0])
+
+    def _held(self, root: Any, owners: list[Any]) -> list[str]:
+        own = frozenset().union(*(account.identities(one) for one, account in owners))
+        return [path for path, one in root.named_parameters() if id(one) in own and one.requires_grad]
+
+    def _forgotten(self, root: Any) -> bool:
+        """Whether a model was made here to be trained: one that was loaded or copied may help as it is."""
+        return root.training and self.parts.homemade(root)
+
+    def _keep(self, event: Event, name: str, paths: dict[str, Any], optimizer: Any) -> None:
+        """Keeps a finding until the end: an optimizer may be made for them."""
+        place = self.parts.optimizers.get(optimizer, (0, None))[1]
+        cause = (name, place)
+        if cause in self._pending or place is None:
+            return
+        shown = [f"`{name}{written(path)}`" for path in list(paths)[:3]]
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        self._pending[cause] = _Pending(
+            [weakref.ref(one) for one in paths.values()],
+            [numbers_of(one) for one in paths.values()],
+            {
+                "message": f"{', '.join(shown)}{more} get gradients, but no optimizer holds them",
+                "why": "they keep their random start while the rest of the model is trained",
+                "place": place,
+                "fix": "Give them to the optimizer, or freeze them with `requires_grad_(False)`.",
+                "related": ((event.place, "the gradients arrive here"),),
+                "cause": cause,
+                "parameters": [f"{name}{written(path)}" for path in list(paths)[:10]],
+            },
+        )
+
+    def on_optimizer_made(self, event: Event) -> None:
+        """What it takes was not forgotten."""
+        own = {id(one) for group in event.subject.param_groups for one in group["params"]}
+        for cause, pending in list(self._pending.items()):
+            if any(id(reference()) in own for reference in pending.tensors):
+                del self._pending[cause]
+
+    def on_step_ended(self, event: Event) -> None:
+        """What changes is trained in another way."""
+        if not self.stream.sampled:
+            return
+        for cause, pending in list(self._pending.items()):
+            for reference, numbers in zip(pending.tensors, pending.numbers, strict=True):
+                tensor = reference()
+                if tensor is not None and numbers_of(tensor) != numbers:
+                    self._pending.pop(cause, None)
+
+    def on_end(self, event: Event) -> None:
+        """Tells what was forgotten to the end."""
+        for pending in self._pending.values():
+            self.found(**pending.told)

@@ -17,15 +17,25 @@ hides it.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.leaves import abandoned
 from torchstone.review.mistake import Example
+from torchstone.review.naming import written
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.scopes import Scope
 from torchstone.review.syntax.training import optimized_models
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS503"
 NAME = "replaced-after-optimizer"
@@ -76,6 +86,9 @@ _WITH_PARAMETERS = (
     "Transformer",
     "MultiheadAttention",
 )
+
+_STEPS = 3
+"""Something is neglected when it was so at this many steps."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -269,3 +282,73 @@ def _new_each_time(file: File, call: ast.Call) -> Finding:
         why="what the layer learns is thrown away, and each call gives another result",
         fix=Fix("Make the layer in `__init__` and call it in `forward`."),
     )
+
+
+class Watch(Detector):
+    """Looks for parameters that get gradients in a model and came after the optimizer of the model."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._abandoned: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+
+    def on_backward(self, event: Event) -> None:
+        """Judges what was neglected over some steps."""
+        if not self.stream.sampled or not self.gradients.accounts:
+            return
+        free = {id(leaf) for leaf in self.neglected.look(event, _STEPS)}
+        if not free:
+            return
+        for root, name in self.names.roots():
+            paths = [path for path, one in root.named_parameters() if id(one) in free]
+            owners = self.gradients.owners(list(root.parameters())) if paths else []
+            if owners:
+                self._judge_parts(event, root, name, paths, owners)
+            elif paths:
+                self._judge_model(event, root, name, paths)
+
+    def _judge_parts(self, event: Event, root: Any, name: str, paths: list[str], owners: Any) -> None:
+        for path in paths:
+            for whole, part in self.parts.way(root, path):
+                late = [
+                    one
+                    for one, account in owners
+                    if account.steps >= _STEPS and self.parts.optimizers.get(one, (part.time,))[0] < part.time
+                ]
+                if late and part.places:
+                    self._tell(event, f"{name}{written(whole)}", part.places, late[0], bool(part.replaced))
+                    break
+
+    def _judge_model(self, event: Event, root: Any, name: str, paths: list[str]) -> None:
+        """A model none of whose parameters are in an optimizer, while one steps on what nobody has."""
+        way = self.parts.way(root, paths[0])
+        made = self.parts.made.get(root)
+        if not way or made is None or not made.places:
+            return
+        for optimizer, account in list(self.gradients.accounts.items()):
+            starves = account.steps >= _STEPS and account.gave < account.stepped_before
+            since = self.parts.optimizers.get(optimizer)
+            if not starves or since is None or since[0] > way[0][1].time:
+                continue
+            if optimizer not in self._abandoned:
+                self._abandoned[optimizer] = abandoned(optimizer)
+            if self._abandoned[optimizer]:
+                self._tell(event, name, made.places, optimizer, True)
+                return
+
+    def _tell(self, event: Event, name: str, places: list[Place], optimizer: Any, replaced: bool) -> None:
+        made = self.parts.optimizers[optimizer][1]
+        self.found(
+            f"`{name}` was {'replaced' if replaced else 'made'} after the optimizer was, which does not hold "
+            "its parameters",
+            why="they get gradients, but nothing trains them",
+            place=places[0],
+            fix="Make the optimizer after the model is complete, or give it the part with `add_param_group`.",
+            related=(
+                *((place, "asked for here") for place in places[1:]),
+                (made, "the optimizer took the parameters that there were"),
+                (event.place, "gradients arrive here"),
+            ),
+            cause=places[0],
+            parameters=name,
+            optimizer=type(optimizer).__name__,
+        )

@@ -15,14 +15,24 @@ nothing turns into `nn.ModuleList`, `nn.ModuleDict` or `nn.Sequential`.
 from __future__ import annotations
 
 import ast
+import linecache
+import re
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import Place, is_users
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.scopes import Store
 from torchstone.review.syntax.values import Class, Value
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS501"
 NAME = "unregistered-modules"
@@ -85,6 +95,12 @@ _WITHOUT_PARAMETERS = words(
     "ZeroPad2d ReflectionPad2d PixelShuffle Hardtanh Mish Hardswish"
 )
 _REGISTERING = {"add_module", "register_module", "setattr", "__setattr__"}
+
+_STEPS = 3
+"""Something is neglected when it was so at this many steps."""
+
+_MOST = 1000
+"""So many layers or tensors are followed."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -265,3 +281,135 @@ def _text(file: File, node: ast.expr) -> str:
     """The source of an expression as it stands."""
     text = ast.get_source_segment(file.source.text, node) or ast.unparse(node)
     return text if isinstance(node, ast.List | ast.ListComp | ast.Name) else f"[{text.strip('()')}]"
+
+
+class Watch(Detector):
+    """Looks for layers and tensors that a model uses and holds where nobody finds their parameters."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._root: weakref.ref[Any] | None = None
+        self._inside: set[int] = set()
+        self._strays: dict[int, tuple[weakref.ref[Any], weakref.ref[Any]]] = {}
+        self._inputs: dict[int, weakref.ref[Any]] = {}
+
+    def on_forward_began(self, event: Event) -> None:
+        """A model is called: what is called in it should be its own."""
+        self._root = None
+        if self.stream.sampled and event.recording and self.gradients.accounts:
+            self._root = weakref.ref(event.subject)
+            self._inside = {id(module) for module in event.subject.modules()}
+
+    def on_forward(self, event: Event) -> None:
+        """A module inside that is not."""
+        if self._root is None:
+            return
+        module = event.subject
+        if event.root:
+            self._root = None
+        elif id(module) not in self._inside and module._parameters and len(self._strays) < _MOST:
+            self._strays[id(module)] = (weakref.ref(module), self._root)
+
+    def on_gradient(self, event: Event) -> None:
+        """What gradients are asked for is an input, and may be kept anywhere."""
+        asked = event.inputs if isinstance(event.inputs, list | tuple) else [event.inputs]
+        if len(self._inputs) >= _MOST:
+            self._inputs = {key: one for key, one in self._inputs.items() if one() is not None}
+        if len(self._inputs) < _MOST:
+            tensors = (one for one in asked if hasattr(one, "requires_grad"))
+            self._inputs.update({id(tensor): weakref.ref(tensor) for tensor in tensors})
+
+    def on_backward(self, event: Event) -> None:
+        """Judges what was neglected over some steps."""
+        if not self.stream.sampled or not self.gradients.accounts:
+            return
+        free = {id(leaf): leaf for leaf in self.neglected.look(event, _STEPS)}
+        if not free:
+            return
+        roots = [(root, name) for root, name in self.names.roots() if self.gradients.trains(root)]
+        for root, _ in roots:
+            for parameter in root.parameters():
+                free.pop(id(parameter), None)
+        self._judge_modules(event, free)
+        for root, name in roots:
+            self._judge_tensors(event, root, name, free)
+
+    def _judge_modules(self, event: Event, free: dict[int, Any]) -> None:
+        for reference, holder in list(self._strays.values()):
+            module, root = reference(), holder()
+            if module is None or root is None or not self.gradients.trains(root):
+                continue
+            if not any(id(one) in free for one in module._parameters.values()):
+                continue
+            found = _held(root, module)
+            if found is None or self.parts.loaded(found[2]):
+                continue
+            owner, attribute, whole = found
+            for one in whole.parameters():
+                free.pop(id(one), None)
+            made = self.parts.made.get(whole)
+            places = list(made.places) if made is not None else []
+            self._tell(event, owner, attribute, places, "layers", "nn.ModuleList or nn.ModuleDict")
+
+    def _judge_tensors(self, event: Event, root: Any, name: str, free: dict[int, Any]) -> None:
+        for owner in root.modules():
+            for attribute, value in vars(owner).items():
+                if attribute.startswith("_"):
+                    continue
+                for tensor in _parts(value):
+                    asked = self._inputs.get(id(tensor))
+                    if id(tensor) in free and (asked is None or asked() is not tensor):
+                        self._tell(event, owner, attribute, [], "a tensor", "nn.Parameter")
+                        del free[id(tensor)]
+
+    def _tell(
+        self, event: Event, owner: Any, attribute: str, places: list[Place], what: str, instead: str
+    ) -> None:
+        name = f"{self.names.module(owner)}.{attribute}"
+        line = _assigned(owner, attribute)
+        place = line or next(iter(places), None) or event.place
+        self.found(
+            f"`{name}` holds {what} that the model uses, where `parameters()` does not find them",
+            why="they get gradients, but no optimizer trains them, and no checkpoint has them",
+            place=place,
+            fix=f"Keep them in {instead}.",
+            related=(
+                *((other, "made here") for other in places[:1] if other != place),
+                (event.place, "the gradients arrive here"),
+            ),
+            cause=place,
+            parameters=name,
+        )
+
+
+def _parts(value: Any) -> list[Any]:
+    """What a value holds where a module does not look."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return list(value)[:_MOST] if isinstance(value, list | tuple) else [value]
+
+
+def _held(root: Any, module: Any) -> tuple[Any, str, Any] | None:
+    """Which module of a tree holds a module in a list or dict, by which name, and in which whole module."""
+    for owner in root.modules():
+        for attribute, value in vars(owner).items():
+            if attribute.startswith("_") or not isinstance(value, list | tuple | dict):
+                continue
+            for part in _parts(value):
+                if hasattr(part, "_modules") and any(inner is module for inner in part.modules()):
+                    return owner, attribute, part
+    return None
+
+
+def _assigned(owner: Any, attribute: str) -> Place | None:
+    """The line of a class's `__init__` that gives an attribute its value."""
+    for cls in type(owner).__mro__:
+        made = vars(cls).get("__init__")
+        code = getattr(made, "__code__", None)
+        if code is None or not is_users(code.co_filename):
+            continue
+        for _, _, line in code.co_lines():
+            text = linecache.getline(code.co_filename, line or 0)
+            if re.match(rf"\s*self\.{attribute}\s*(:[^=]*)?=", text):
+                return Place(code.co_filename, line or 0)
+    return None
