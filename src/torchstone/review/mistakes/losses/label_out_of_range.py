@@ -16,12 +16,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Severity
+from torchstone.review import graphs
+from torchstone.review.crashes import Crash, is_a
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import LossCall, loss_calls
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS308"
 NAME = "label-out-of-range"
@@ -87,3 +94,69 @@ def _finding(file: File, call: LossCall, target: ast.expr, labels: tuple[int, in
         evidence={"labels": list(labels), "classes": classes},
         related=(file.related(call.output, f"gives {scores} a sample"),),
     )
+
+
+class Watch(Detector):
+    """Looks at the labels: before the loss on an accelerator, where nothing can be read afterwards."""
+
+    def on_loss_began(self, event: Event) -> None:
+        """The loss ends in a device-side assert that names another line."""
+        if self.stream.sampled and event.subject.device.type != "cpu":
+            self._look(event)
+
+    def on_loss_failed(self, event: Event) -> None:
+        """The loss says which label, and not why."""
+        if event.subject.device.type == "cpu":
+            self._look(event)
+
+    def _look(self, event: Event) -> None:
+        labels, outputs = event.targets, event.subject
+        if event.name not in ("cross_entropy", "nll_loss") or not graphs.readable(labels):
+            return
+        if labels.is_floating_point() or outputs.ndim not in (labels.ndim + 1, 1):
+            return
+        classes = int(outputs.shape[1 if outputs.ndim > 1 else 0])
+        ignored = event.options.get("ignore_index", -100)
+        wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignored)]
+        if not wrong.numel():
+            return
+        low, high = (int(value) for value in labels[labels != ignored].aminmax())
+        scores = f"{classes} scores" if classes > 1 else "one score"
+        self.found(
+            f"There are labels from {low} to {high}, and the model gives {scores} a sample",
+            why=f"only labels from 0 to {classes - 1} exist; the loss fails at the first other one",
+            place=event.place,
+            fix=_advice(low, high, classes),
+            labels=[low, high],
+            classes=classes,
+            wrong=int(wrong.numel()),
+        )
+
+    def on_crash(self, event: Event) -> None:
+        """An embedding's indices are as labels are, and end the program in the same way."""
+        crash = Crash(event.subject)
+        steps = crash.steps()
+        if crash.kind != "index" or not steps or not steps[-1].inputs:
+            return
+        layer, indices = steps[-1].module, steps[-1].inputs[0]
+        if not is_a(layer, "Embedding", "EmbeddingBag"):
+            return
+        low, high, rows = int(indices.min()), int(indices.max()), layer.num_embeddings
+        self.found(
+            f"`{self.names.module(layer)}` has {rows} rows and is given indices from {low} to {high}",
+            why=f"only indices from 0 to {rows - 1} exist",
+            place=crash.place,
+            fix=f"Give it {high + 1} rows or more."
+            if low >= 0
+            else "Give padding and unknown entries an index of their own, from 0 on.",
+            indices=[low, high],
+            rows=rows,
+        )
+
+
+def _advice(low: int, high: int, classes: int) -> str:
+    if low == 1 and high == classes:
+        return "Count labels from 0: give the loss `labels - 1`."
+    if low < 0:
+        return f"Pass `ignore_index={low}` where this label means none, or number the classes from 0."
+    return f"Let the last layer have {high + 1} outputs, or number the classes from 0."

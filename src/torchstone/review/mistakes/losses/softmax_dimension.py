@@ -17,9 +17,14 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
+from torchstone.review import graphs
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
@@ -30,6 +35,11 @@ from torchstone.review.syntax.outputs import (
     loss_calls,
     sequential_layers,
 )
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS305"
 NAME = "softmax-dimension"
@@ -166,3 +176,69 @@ def _samples(file: File, call: LossCall, operation: Operation) -> Finding:
             else operation.file.related(operation.node, "the softmax"),
         ),
     )
+
+
+_LOSSES = (
+    "nll_loss",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "kl_div",
+)
+_SOFTMAXES = ("Softmax", "LogSoftmax")
+
+
+class Watch(Detector):
+    """Looks at the dimension of the softmax that a loss is given."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._seen: Counter[Any] = Counter()
+
+    def on_loss(self, event: Event) -> None:
+        """Not over the classes, or over one entry, in two sampled steps."""
+        if event.name not in _LOSSES or not self.stream.sampled:
+            return
+        node = graphs.origin(event.subject)
+        axis, sizes = graphs.dimension(node), graphs.shape(node)
+        if graphs.operation(node) not in _SOFTMAXES or axis is None or sizes is None:
+            return
+        place = event.place
+        if sizes[axis] == 1 and math.prod(sizes) > 1:
+            self._single(event, place, sizes)
+        elif self._is_elsewhere(event, axis, sizes):
+            self._elsewhere(event, place, axis, sizes)
+
+    def _is_elsewhere(self, event: Event, axis: int, sizes: tuple[int, ...]) -> bool:
+        """Whether it goes over another dimension than the one that the loss takes for the classes."""
+        if event.name not in ("nll_loss", "cross_entropy") or len(sizes) < 2 or axis == 1:
+            return False
+        unchanged = graphs.origin(event.subject, same_shape=True)
+        same = graphs.shape(unchanged) == sizes == tuple(event.subject.shape)
+        # A square is how texts and pictures are compared with each other, in both directions.
+        return graphs.operation(unchanged) in _SOFTMAXES and same and sizes[axis] != sizes[1]
+
+    def _single(self, event: Event, place: Place | None, sizes: tuple[int, ...]) -> None:
+        self._seen[place, "single"] += 1
+        if self._seen[place, "single"] == 2:
+            self.found(
+                "The softmax before this loss runs over a dimension of size one: its output is always 1",
+                why="nothing that the model computes changes it; for one score a sample use a sigmoid",
+                place=place,
+                shape=list(sizes),
+            )
+
+    def _elsewhere(self, event: Event, place: Place | None, axis: int, sizes: tuple[int, ...]) -> None:
+        self._seen[place, "elsewhere"] += 1
+        if self._seen[place, "elsewhere"] == 2:
+            over = "the samples" if axis == 0 else "positions"
+            self.found(
+                f"The softmax before this loss runs over dimension {axis}, {over}, and not over the classes",
+                why="what a sample gets depends on the others that it stands with; use dim=1",
+                place=place,
+                fix="Use `dim=1`.",
+                shape=list(sizes),
+                dimension=axis,
+            )

@@ -17,12 +17,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import LossCall, loss_calls
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS307"
 NAME = "target-dtype"
@@ -99,3 +104,44 @@ def _finding(file: File, call: LossCall, target: ast.expr, kind: str, wanted: st
         evidence={"wanted": wanted},
         fix=fix,
     )
+
+
+class Watch(Detector):
+    """Looks at the types that a loss was given when it failed."""
+
+    def on_loss_failed(self, event: Event) -> None:
+        """The type alone makes the call fail, whatever else is wrong with it."""
+        targets = event.targets
+        if not hasattr(targets, "is_floating_point"):
+            return
+        kind, floats = str(targets.dtype).removeprefix("torch."), bool(targets.is_floating_point())
+        wanted = None
+        if event.name in _BINARY and not floats:
+            wanted = "float"
+        elif event.name in _BINARY and targets.dtype != event.subject.dtype and "dtype" in str(event.error):
+            wanted = str(event.subject.dtype).removeprefix("torch.")
+        elif event.name in ("nll_loss", "cross_entropy") and not _are_labels(event, kind):
+            wanted = "long"
+        if wanted is None or not _is_of_types(event.error):
+            return
+        self.found(
+            f"The targets are of type {kind}, and {event.name} needs targets of type {wanted}",
+            why="the call fails",
+            place=event.place,
+            fix=f"Give the loss `targets.{wanted}()`.",
+            dtype=kind,
+            wanted=wanted,
+            shape=list(targets.shape),
+        )
+
+
+def _are_labels(event: Event, kind: str) -> bool:
+    """Whether targets have a type that the loss takes: numbers of classes, or their probabilities."""
+    if kind in ("int64", "uint8"):
+        return True
+    return bool(event.name == "cross_entropy" and event.targets.shape == event.subject.shape)
+
+
+def _is_of_types(error: Exception) -> bool:
+    words = str(error).lower()
+    return any(word in words for word in ("dtype", "type float", "scalar type", "bool tensors"))

@@ -14,18 +14,29 @@ overfits, or learns with statistics of its first epoch. Nothing fails.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Related, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.layers import kinds_of, mode_layers
 from torchstone.review.mistake import Example
+from torchstone.review.passes import tensors
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.modes import Mark, Observation, forwards, has_mode_layers
 from torchstone.review.syntax.training import called, has, inside
 
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
+
 CODE = "TS202"
 NAME = "missing-train"
 SEVERITY: Severity = "error"
+_MOST_MODULES = 32
 INVOLVES = ("Dropout|BatchNorm|RReLU|Transformer|torchvision", "eval|train", "backward")
 
 BAD = (
@@ -105,3 +116,115 @@ def _finding(file: File, observation: Observation, mark: Mark) -> Finding:
         fix=Fix(f"Call `{name}.train()` at the start of each epoch."),
         related=related,
     )
+
+
+class _Window:
+    """What one module did since the last step on its parameters.
+
+    Args:
+        layers: the classes of its layers that have a mode.
+    """
+
+    def __init__(self, layers: list[str]) -> None:
+        self.layers = layers
+        self.told: Place | None = None
+        """Where evaluation mode was set."""
+        self.evaluated = False
+        """It was called without gradients since: the mode was meant for that."""
+        self.trained = False
+        """It was stepped in training mode once."""
+        self.kept = False
+        """Its first step was in evaluation mode: that is meant."""
+        self.calls: Place | None = None
+        """Where it was called in evaluation mode, with gradients."""
+        self.training = False
+        """It was called in training mode too."""
+        self.gave = False
+        """A backward pass came after the call."""
+        self.steps = 0
+        """Steps that used gradients of evaluation mode alone."""
+
+
+class Watch(Detector):
+    """Looks at each step: whether the forward passes since the one before were all in evaluation mode."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._windows: weakref.WeakKeyDictionary[Any, _Window] = weakref.WeakKeyDictionary()
+        self._owners: weakref.WeakKeyDictionary[Any, dict[int, bool]] = weakref.WeakKeyDictionary()
+
+    def on_mode(self, event: Event) -> None:
+        """Evaluation mode is set."""
+        if event.training:
+            return
+        for module, window in list(self._windows.items()):
+            if module is event.subject or any(part is module for part in event.subject.modules()):
+                window.told, window.evaluated = event.place, False
+
+    def on_forward(self, event: Event) -> None:
+        """In which mode, and whether for gradients."""
+        if not event.root:
+            return
+        window = self._windows.get(event.subject)
+        if window is None:
+            if len(self._windows) >= _MOST_MODULES:
+                return
+            window = self._windows[event.subject] = _Window(kinds_of(mode_layers(event.subject)))
+        if not window.layers:
+            return
+        if event.training:
+            window.training = True
+        elif any(tensor.requires_grad for tensor in tensors(event.output)):
+            window.calls = event.place
+        else:
+            window.evaluated = True
+
+    def on_backward(self, event: Event) -> None:
+        """Whose gradients come."""
+        for window in self._windows.values():
+            window.gave = window.calls is not None
+
+    def on_step_began(self, event: Event) -> None:
+        """Judges the modules that this optimizer trains."""
+        for module, window in list(self._windows.items()):
+            if not window.layers or not (window.training or window.calls):
+                continue
+            if not self._trains(event.subject, module):
+                continue
+            if window.training:
+                window.trained, window.steps = True, 0
+            elif window.gave:
+                self._judge(event, module, window)
+            window.training, window.calls, window.gave = False, None, False
+
+    def _judge(self, event: Event, module: Any, window: _Window) -> None:
+        if not window.evaluated or window.kept:
+            window.kept = window.kept or not window.trained
+            return
+        if any(layer.training for layer in mode_layers(module)):
+            return
+        if not window.trained and not all(parameter.requires_grad for parameter in module.parameters()):
+            return  # a frozen body that stays in evaluation mode while its head learns
+        window.steps += 1
+        if window.steps < 2:
+            return
+        name = self.names.module(module)
+        self.found(
+            f"`{name}` trains in evaluation mode: nothing set `{name}.train()` after it was evaluated",
+            why="dropout stays off and batch normalisation keeps frozen statistics",
+            place=window.calls,
+            fix=f"Call `{name}.train()` at the start of each epoch.",
+            related=((window.told, "evaluation mode is set here"),),
+            cause=id(module),
+            severity=None if window.trained else "warning",
+            layers=window.layers,
+        )
+
+    def _trains(self, optimizer: Any, module: Any) -> bool:
+        """Whether an optimizer has at least half of what can be trained of a module."""
+        known = self._owners.setdefault(optimizer, {})
+        if id(module) not in known:
+            held = {id(one) for group in optimizer.param_groups for one in group["params"]}
+            own = [id(one) for one in module.parameters() if one.requires_grad]
+            known[id(module)] = bool(own) and sum(one in held for one in own) * 2 >= len(own)
+        return known[id(module)]
