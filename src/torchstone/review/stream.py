@@ -6,8 +6,10 @@ import contextlib
 import inspect
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -109,12 +111,15 @@ class Stream:
         """Switches on or off that gradients are recorded."""
         self.recording: Callable[[], bool] = _never
         """Whether they are."""
+        self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Those that were made or stepped while being watched."""
         self.names = names
         self.closed = False
         self.crowded = False
         """Whether watching ended because a second thread trained."""
         self._handlers: dict[str, list[tuple[Any, Callable[[Event], None]]]] = {}
         self._patches: list[Patch] = []
+        self._switches: list[tuple[Undo, Undo]] = []
         self._undo: list[Undo] = []
         self._failed = failed
         self._budget, self._thorough = budget, thorough
@@ -228,7 +233,9 @@ class Stream:
             return False
         return here in known
 
-    def replace(self, owner: Any, name: str, value: Any, *, until: int | None = None) -> None:
+    def replace(
+        self, owner: Any, name: str, value: Any, *, until: int | None = None, always: bool = False
+    ) -> None:
         """Puts a value in the place of an attribute until the end; compiled code sees the one before.
 
         Args:
@@ -236,8 +243,13 @@ class Stream:
             name: the attribute.
             value: what is put there.
             until: the step from which on it is not needed.
+            always: leave it there while compiled code is prepared and runs.
         """
         before = inspect.getattr_static(owner, name) if name in vars(owner) else _INHERITED
+        if always:
+            self.at_end(partial(self._put, [(owner, name, before, value, None)], 2))
+            setattr(owner, name, value)
+            return
         self._patches.append((owner, name, before, value, until))
         if until is not None and (self._next_leaving is None or until < self._next_leaving):
             self._next_leaving = until
@@ -251,6 +263,11 @@ class Stream:
         self._patches = [patch for patch in self._patches if patch not in leaving]
         waiting = [patch[4] for patch in self._patches if patch[4] is not None and patch[4] > self.step]
         self._next_leaving = min(waiting, default=None)
+
+    def switch(self, off: Undo, on: Undo) -> None:
+        """Switches something on that is off while compiled code is prepared and runs, and after the end."""
+        self._switches.append((off, on))
+        on()
 
     def at_end(self, undo: Undo) -> None:
         """Lets something be done when watching ends."""
@@ -272,6 +289,8 @@ class Stream:
             self._away += 1
             if self._away == 1:
                 self._put(reversed(self._patches), 2)
+                for off, _ in self._switches:
+                    off()
 
     def resume(self) -> None:
         """Brings the replacements back."""
@@ -280,13 +299,17 @@ class Stream:
             self._away -= 1
             if self._away == 0:
                 self._put(self._patches, 3)
+                for _, on in self._switches:
+                    on()
 
     def close(self) -> None:
         """Ends watching: everything is as it was."""
         self.closed = True
         if not self._away:
             self._put(reversed(self._patches), 2)
+            self._undo += [off for off, _ in self._switches]
         self._patches.clear()
+        self._switches.clear()
         for undo in reversed(self._undo):
             with contextlib.suppress(Exception):
                 undo()

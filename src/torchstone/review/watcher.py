@@ -89,6 +89,7 @@ class Watcher:
             self.stream.emit("crash", error)
         self.stream.emit("end")
         self.stream.close()
+        self.stream.step += self.spawned.steps()
         for finding in self.spawned.findings():
             self._add(finding)
         self.ranks.end(error is not None)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 
 def install_all(stream: Stream) -> None:
-    """Installs every hook point of this folder."""
+    """Installs every hook point of this folder; where one cannot be, nothing is watched."""
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        importlib.import_module(f"{__name__}.{name}").install(stream)
+        try:
+            importlib.import_module(f"{__name__}.{name}").install(stream)
+        except Exception as error:
+            stream.fail(error, f"the hook point {name}")
+            return

@@ -6,8 +6,10 @@ A compiled module is told as `forward` (see `forward.py`) when it was called: at
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import sys
+import weakref
 from typing import Any
 
 import torch
@@ -39,28 +41,47 @@ def install(stream: Stream) -> None:
 
 
 def _enter_and_leave(stream: Stream) -> None:
-    from torch._dynamo import eval_frame
+    from torch._dynamo import eval_frame, trace_rules
 
+    trace_rules.add("torchstone.review")  # it would compile what is done when compiled code ends
     context: Any = eval_frame._TorchDynamoContext
     module: Any = eval_frame.OptimizedModule
     made, called = context.__init__, module.__call__
+    entered: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def enter() -> Any:
+        before = [] if stream.quiet else _versions(stream)
         stream.suspend()
-        return stream.resume
+
+        def leave() -> None:
+            stream.resume()
+            for optimizer, parameter, version in before:
+                if parameter._version != version:  # it stepped inside
+                    stream.emit("step_began", optimizer)
+                    stream.emit("step_ended", optimizer)
+                    stream.advance()
+
+        return leave
 
     @functools.wraps(made)
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        self.enter_exit_hooks.append(enter)
+        begin_with(self)
+
+    def begin_with(one: Any) -> None:
+        one.enter_exit_hooks.append(enter)
+        entered.add(one)
+
+    def forget() -> None:
+        for one in entered:
+            one.enter_exit_hooks.remove(enter)
 
     @functools.wraps(called)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if stream.quiet:
             return called(self, *args, **kwargs)
         inside = self._orig_mod
-        if stream.names is not None:
-            stream.names.know(inside, calling_frame())
+        stream.know(inside, calling_frame())
         recording = torch.is_grad_enabled()
         stream.emit("forward_began", inside, args=args, kwargs=kwargs, recording=recording)
         with stream.suspended():
@@ -77,5 +98,15 @@ def _enter_and_leave(stream: Stream) -> None:
         )
         return output
 
-    stream.replace(context, "__init__", make)
+    for one in gc.get_objects():
+        if isinstance(one, context):  # compiled before watching began
+            begin_with(one)
+    stream.at_end(forget)
+    stream.replace(context, "__init__", make, always=True)
     stream.replace(module, "__call__", call)
+
+
+def _versions(stream: Stream) -> list[tuple[Any, torch.Tensor, int]]:
+    """One parameter of each optimizer, with its version."""
+    firsts = [(one, next(iter(one.param_groups[0]["params"]), None)) for one in list(stream.optimizers)]
+    return [(one, first, first._version) for one, first in firsts if first is not None]

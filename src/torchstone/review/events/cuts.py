@@ -27,10 +27,7 @@ def install(stream: Stream) -> None:
     """Replaces methods of tensors and functions of torch."""
     for owner, names in ((Tensor, _METHODS), (torch, _FUNCTIONS)):
         for name in names:
-            inherited = name not in vars(owner)
-            stream.replace(owner, name, _telling(stream, name, getattr(owner, name)))
-            if inherited:
-                stream.at_end(functools.partial(delattr, owner, name))
+            stream.replace(owner, name, _telling(stream, name, getattr(owner, name)), until=_STEPS)
 
 
 def _telling(stream: Stream, name: str, original: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim import optimizer as optim
 
 from torchstone.review.stream import Stream
 
@@ -20,6 +20,7 @@ def install(stream: Stream) -> None:
     """Registers torch's hooks for all optimizers, and replaces `zero_grad`, which has none."""
 
     def began(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        stream.optimizers.add(optimizer)
         stream.emit("step_began", optimizer)
 
     def ended(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -27,11 +28,32 @@ def install(stream: Stream) -> None:
         if not stream.quiet:
             stream.advance()
 
-    for handle in (register_optimizer_step_pre_hook(began), register_optimizer_step_post_hook(ended)):
-        stream.at_end(handle.remove)
+    # Put into torch's own tables: Dynamo would compile the functions that do that.
+    tables = (
+        (optim._global_optimizer_pre_hooks, optim.register_optimizer_step_pre_hook(began), began),
+        (optim._global_optimizer_post_hooks, optim.register_optimizer_step_post_hook(ended), ended),
+    )
+    keyed: list[tuple[Any, int, Any]] = [(table, handle.id, hook) for table, handle, hook in tables]
+
+    def on() -> None:
+        for table, key, hook in keyed:
+            table[key] = hook
+
+    def off() -> None:
+        for table, key, _ in keyed:
+            table.pop(key, None)
+
+    stream.switch(off, on)
     for owner in (Optimizer, nn.Module):
         stream.replace(owner, "zero_grad", _telling(stream, vars(owner)["zero_grad"], "cleared"))
-    stream.replace(Optimizer, "__init__", _telling(stream, vars(Optimizer)["__init__"], "optimizer_made"))
+    made = _telling(stream, vars(Optimizer)["__init__"], "optimizer_made")
+
+    @functools.wraps(made)
+    def make(self: Optimizer, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        stream.optimizers.add(self)
+
+    stream.replace(Optimizer, "__init__", make)
 
 
 def _telling(stream: Stream, original: Any, kind: str) -> Any:
