@@ -38,6 +38,7 @@ _KINDS = (
         "dtype",
         r"must have the same dtype|to have the same dtype|should be the same$|share same datatype|"
         r"does not match weight dtype|scalar types?:? |expected scalar type|^Found dtype|target dtype to be|"
+        r"can't be cast to the desired|"
         r"\"\w+\" not implemented for '",
     ),
     (

@@ -17,8 +17,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import Crash, shape
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of, whole
 from torchstone.review.syntax.effects import events
@@ -30,6 +33,9 @@ from torchstone.review.syntax.outputs import sequential_layers
 from torchstone.review.syntax.sample_counts import rows_of
 from torchstone.review.syntax.training import inside
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS414"
 NAME = "last-batch-of-one"
@@ -150,3 +156,29 @@ def _finding(file: File, loader: Loader, model: Value, rows: int, size: int) -> 
         fix=Fix("Give the training loader `drop_last=True`, or another batch size."),
         related=tuple(related),
     )
+
+
+class Watch(Detector):
+    """Explains the error that ended the program."""
+
+    def on_crash(self, event: Event) -> None:
+        """Which layer was given one value for each channel, and which loader gave the batch."""
+        crash = Crash(event.subject)
+        steps = crash.steps()
+        if crash.kind != "one" or not steps or not steps[-1].inputs:
+            return
+        layer, given = steps[-1].module, steps[-1].inputs[0]
+        name = self.names.module(layer)
+        single = given.shape[0] == 1
+        self.found(
+            f"`{name}` ({type(layer).__name__}) is trained on an input of shape {shape(given)}, "
+            "one value for each channel",
+            why="normalisation over the batch has no variance to divide by",
+            place=crash.place,
+            fix="Give the training loader `drop_last=True`, or another batch size; where the model is only "
+            "used, call `eval()` first."
+            if single
+            else "Use larger inputs, or another normalisation.",
+            module=name,
+            input=list(given.shape),
+        )

@@ -18,6 +18,8 @@ import ast
 from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import Crash
+from torchstone.review.histories import FollowsGraphs, Reuse
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
@@ -174,3 +176,23 @@ def _finding(file: File, node: ast.expr | ast.stmt, name: str, loop: Loop, backw
             loop.frame.file.related(loop.node, f"this loop carries `{name}`"),
         ),
     )
+
+
+class Watch(FollowsGraphs):
+    """Explains the error that a carried state ends a program with."""
+
+    def explain(self, crash: Crash, reuse: Reuse) -> None:
+        """A module's own result that is given to its next call, or kept as an attribute."""
+        if reuse.how not in ("carried", "kept"):
+            return
+        name = f"`{reuse.name}`" if reuse.name else "a result of the model"
+        self.found(
+            f"{name} comes from the batch before with its whole graph, into which backward() goes again",
+            why="the first pass has freed that graph",
+            place=reuse.place or crash.place,
+            fix="Cut it off before it is used again: `state.detach()`, for an LSTM both of its parts.",
+            related=(
+                (reuse.earlier, "it is made here"),
+                (crash.place, "this goes back through earlier batches"),
+            ),
+        )

@@ -20,8 +20,11 @@ import ast
 import os
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import Crash, tensors, weight_of
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.devices import (
     Callers,
@@ -44,6 +47,9 @@ from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.outputs import loss_calls
 from torchstone.review.syntax.scopes import Scope
 from torchstone.review.syntax.values import Class, Value
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
 
 CODE = "TS708"
 NAME = "device-mismatch"
@@ -395,3 +401,32 @@ class _Forward:
             fix=Fix(f"Move `{model}` to the same device before its optimizer is made."),
             related=tuple(related),
         )
+
+
+class Watch(Detector):
+    """Explains the error that ended the program."""
+
+    def on_crash(self, event: Event) -> None:
+        """Which tensor is where."""
+        crash = Crash(event.subject)
+        if crash.kind != "device":
+            return
+        steps, loss = crash.steps(), crash.loss()
+        layer = steps[-1].module if steps else None
+        weight = None if layer is None else weight_of(layer)
+        given = [] if layer is None else steps[-1].inputs
+        held = {name: str(tensor.device) for name, tensor in crash.variables()}
+        if loss is not None:
+            message = f"`{loss[0]}` gets outputs on {loss[1].device} and targets on {loss[2].device}"
+            fix = f"Move the targets first: `targets.to({str(loss[1].device)!r})`."
+        elif weight is not None and any(one.device != weight.device for one in given):
+            other = next(one.device for one in given if one.device != weight.device)
+            message = f"`{self.names.module(layer)}` is on {weight.device} and is given an input on {other}"
+            fix = "Move model and batch to one device: `model.to(device)`, `inputs.to(device)`."
+        else:
+            message = "The tensors of this line are on different devices"
+            fix = (
+                "Make new tensors with `device=x.device`; register those of a module with `register_buffer`."
+            )
+        held |= {f"input {number}": str(one.device) for number, one in enumerate(tensors(given))}
+        self.found(message, why=f"torch says: {crash.words}", place=crash.place, fix=fix, devices=held)
