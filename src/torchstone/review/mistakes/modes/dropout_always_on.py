@@ -17,11 +17,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Edit, Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS204"
 NAME = "dropout-always-on"
@@ -80,6 +88,7 @@ GOOD = (
 _ON_BY_DEFAULT = {f"torch.nn.functional.dropout{kind}" for kind in ("", "1d", "2d", "3d")}
 _ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 _ON_PURPOSE = ("mc", "monte", "bayes", "uncertain")
+_MOST_FRAMES = 4
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -158,3 +167,67 @@ def _attention(file: File, node: ast.Call) -> Finding:
         why="eval() cannot switch it off, so predictions are noisy",
         fix=Fix("Pass `dropout_p=rate if self.training else 0.0`."),
     )
+
+
+class Watch(Detector):
+    """Looks for dropout in the forward pass of a model that is in evaluation mode."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._evaluating = False
+        self._known: set[tuple[Any, int]] = set()
+
+    def on_forward_began(self, event: Event) -> None:
+        """A model that the program calls, and its mode."""
+        self._evaluating = not event.subject.training
+
+    def on_forward(self, event: Event) -> None:
+        """It is done."""
+        if event.root:
+            self._evaluating = False
+
+    def on_dropout(self, event: Event) -> None:
+        """Something is dropped."""
+        if not self._evaluating:
+            return
+        attention = event.name.endswith("attention")
+        if event.given and not attention:
+            return  # `training=True` is how Monte Carlo dropout is written
+        frame = event.frame
+        if frame is None or (frame.f_code, frame.f_lineno) in self._known:
+            return
+        self._known.add((frame.f_code, frame.f_lineno))
+        owner = _module(frame)
+        if owner is None or owner.training or _is_meant(frame, owner):
+            return
+        depends = "`dropout_p` does not depend on `self.training`"
+        if not attention:
+            depends = "its `training` is True unless it is passed"
+        self.found(
+            f"`{event.name}` drops in evaluation too: {depends}",
+            why="eval() cannot switch it off, so predictions are noisy",
+            place=event.place,
+            fix="Pass `dropout_p=rate if self.training else 0.0`."
+            if attention
+            else "Pass `training=self.training`.",
+            rate=event.p,
+            module=self.names.module(owner),
+        )
+
+
+def _module(frame: FrameType) -> Any:
+    """The module whose method is being run in a frame or above it."""
+    above: FrameType | None = frame
+    for _ in range(_MOST_FRAMES):
+        if above is None:
+            return None
+        owner = above.f_locals.get("self") if "self" in above.f_code.co_varnames else None
+        if hasattr(owner, "named_modules") and hasattr(owner, "training"):
+            return owner
+        above = above.f_back
+    return None
+
+
+def _is_meant(frame: FrameType, owner: Any) -> bool:
+    names = f"{type(owner).__name__} {frame.f_code.co_name}".lower()
+    return any(word in names for word in _ON_PURPOSE)
