@@ -87,13 +87,13 @@ class Account:
 
     def look(self, optimizer: Any) -> None:
         """Which gradients are there, before a backward pass."""
-        self._probe = _versions(optimizer)
+        self._probe = versions(optimizer)
 
     def took(self, optimizer: Any) -> bool:
         """Whether gradients came since the last look."""
         before, self._probe = self._probe, []
         return any(
-            new is not None and new != old for new, old in zip(_versions(optimizer), before, strict=False)
+            new is not None and new != old for new, old in zip(versions(optimizer), before, strict=False)
         )
 
 
@@ -231,7 +231,7 @@ def _values(gradient: Any) -> Any:
     return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
-def _versions(optimizer: Any) -> list[Any]:
+def versions(optimizer: Any) -> list[Any]:
     """Of some gradients, spread over the optimizer's parameters: which tensor, how often it was changed."""
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     gradients = [one.grad for one in held[:: max(1, len(held) // _PROBED)]]

@@ -16,15 +16,25 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import has, inside, made_inside, optimized_models, runs_once, stepped
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS117"
 NAME = "optimizer-in-loop"
@@ -125,3 +135,127 @@ def _finding(file: File, step: Seen, call: ast.Call, loop: Loop) -> Finding:
         fix=Fix("Make the optimizer once, before the loop."),
         related=(loop.frame.file.related(loop.node, "in each round of this loop"),),
     )
+
+
+_TIMES = 3
+"""So often in a row it was made anew."""
+
+
+@dataclass
+class _Made:
+    """The optimizer that was made last at a place.
+
+    Args:
+        first: its first parameter.
+        identities: of its parameters.
+        steps: that it made.
+        step: the line of its last one.
+        batches: that were given since.
+        passes: over a loader that ended since.
+        loader: that gave the last batch.
+        values: of its first parameter, after its last step.
+        kind: what it was made for: each `batch` or each `epoch`.
+        times: how often in a row it was made for the same parameters.
+    """
+
+    first: weakref.ref[Any]
+    identities: frozenset[int]
+    steps: int = 0
+    step: Place | None = None
+    batches: int = 0
+    passes: int = 0
+    loader: weakref.ref[Any] | None = None
+    values: Any = None
+    kind: str = ""
+    times: int = 0
+
+    def follows(self, before: _Made) -> str:
+        """What the optimizer before was made for, where this one does just what it did."""
+        first = self.first()
+        same = first is not None and before.first() is first and self.identities == before.identities
+        if not same or not before.steps or before.values != _values(first):
+            return ""
+        if before.batches == 1 and before.passes == 0:
+            return "batch"
+        return "epoch" if before.passes == 1 and before.steps > 1 else ""
+
+
+class Watch(Detector):
+    """Looks for a place that makes optimizers with a memory for the same parameters again and again."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._made: dict[Place, _Made] = {}
+        self._now: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()
+
+    def on_optimizer_made(self, event: Event) -> None:
+        """Compares it with the one before of the same place."""
+        optimizer, place = event.subject, event.place
+        remembers = optimizer.defaults.get("momentum", 1) != 0
+        first = next(parameters(optimizer), None)
+        if place is None or first is None or not remembers:
+            return
+        made = _Made(weakref.ref(first), frozenset(id(one) for one in parameters(optimizer)))
+        before = self._made.get(place)
+        kind = made.follows(before) if before is not None else ""
+        if before is not None and kind:
+            made.kind, made.loader = kind, before.loader
+            made.times = before.times + 1 if before.kind in (kind, "") else 1
+            if made.times >= _TIMES:
+                self._tell(made, place, before.step)
+        if len(self._made) < 64 or place in self._made:
+            self._made[place] = self._now[optimizer] = made
+
+    def on_step_ended(self, event: Event) -> None:
+        """It has something to remember."""
+        made = self._now.get(event.subject)
+        if made is None:
+            return
+        made.steps += 1
+        if self.stream.sampled and made.times < _TIMES:
+            made.step = event.place
+            self._remember(made)
+
+    def on_batch(self, event: Event) -> None:
+        """What it is used for."""
+        for made in self._made.values():
+            if made.passes or made.times >= _TIMES or event.subject is None:
+                continue
+            if made.loader is None or made.loader() is not event.subject:
+                made.times = 0  # another task's or another client's data
+                made.loader = weakref.ref(event.subject)
+            made.batches += 1
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """What it is used for."""
+        for made in self._made.values():
+            loader = None if made.loader is None else made.loader()
+            if loader is event.subject and loader is not None and made.times < _TIMES:
+                made.passes += 1
+                if made.passes == 1:
+                    self._remember(made)
+
+    def on_state_loaded(self, event: Event) -> None:
+        """Where weights are set back, the optimizer may forget, too."""
+        self._made.clear()
+
+    @staticmethod
+    def _remember(made: _Made) -> None:
+        first = made.first()
+        made.values = None if first is None else _values(first)
+
+    def _tell(self, made: _Made, place: Place, step: Place | None) -> None:
+        self.found(
+            f"The optimizer is made anew for every {made.kind} and forgets its running averages",
+            why="momentum and adaptive rates start from zero each time",
+            place=place,
+            fix="Make the optimizer once, before the loop.",
+            related=((step, "each makes its steps here"),),
+            times=made.times + 1,
+        )
+
+
+def _values(parameter: Any) -> tuple[Any, ...]:
+    """What tells whether a parameter was changed, by whatever means."""
+    plain = parameter.detach()
+    return parameter.data_ptr(), float(plain.float().sum()), float(plain.float().norm())

@@ -15,14 +15,24 @@ down, and changing k changes training.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import versions
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import has, inside, loss_of
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS109"
 NAME = "undivided-accumulation"
@@ -168,3 +178,103 @@ def _finding(file: File, step: Seen, backward: Seen, number: ast.expr) -> Findin
         fix=fix,
         related=(file.related(step.event.node, "the step uses the sum"),),
     )
+
+
+_GROUPS = 2
+"""So many steps used a group of undivided losses."""
+
+
+@dataclass
+class _Group:
+    """The backward passes since an optimizer's gradients were cleared.
+
+    Args:
+        batches: line, loader and number of the batch of each; None for a loss that may have been divided.
+        versions: of the gradients after the last one.
+        times: how many groups before were undivided.
+    """
+
+    batches: list[tuple[Place, int, int] | None] = field(default_factory=list)
+    versions: list[Any] | None = None
+    times: int = 0
+
+    def clear(self) -> None:
+        """A new group begins."""
+        self.batches.clear()
+        self.versions = None
+
+
+class Watch(Detector):
+    """Looks for steps on the sum of the gradients of several batches, whose losses are means.
+
+    Adam and its like take steps whose size does not depend on the gradient's: for them this is no mistake.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._mean: weakref.ref[Any] | None = None
+        self._batch: tuple[int, int] | None = None
+        self._current: tuple[Place, int, int] | None = None
+        self._groups: weakref.WeakKeyDictionary[Any, _Group] = weakref.WeakKeyDictionary()
+
+    def on_optimizer_made(self, event: Event) -> None:
+        """One whose steps grow with the gradients."""
+        if type(event.subject).__name__ == "SGD":
+            self._groups[event.subject] = _Group()
+
+    def on_batch(self, event: Event) -> None:
+        """What the next loss is computed from."""
+        if self._groups:
+            self._batch = None if event.subject is None else (id(event.subject), event.number)
+
+    def on_loss(self, event: Event) -> None:
+        """A mean over the batch."""
+        if self._groups and event.options.get("reduction", "mean") == "mean":
+            self._mean = weakref.ref(event.result)
+
+    def on_backward(self, event: Event) -> None:
+        """Whether it goes back from the mean itself."""
+        self._current = None
+        if self._batch is None or self._mean is None or not self.stream.sampled:
+            return
+        place = event.place if self._mean() is event.subject else None
+        if place is not None:
+            self._current = place, *self._batch
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Whose gradients it was added to."""
+        for optimizer, group in list(self._groups.items()):
+            if self.stream.sampled and self.gradients.of(optimizer).gave == self.gradients.now:
+                group.batches.append(self._current)
+                group.versions = versions(optimizer)
+
+    def on_cleared(self, event: Event) -> None:
+        """A new group."""
+        for optimizer, group in list(self._groups.items()):
+            if self.gradients.of(optimizer).cleared == self.gradients.now:
+                group.clear()
+
+    def on_step_began(self, event: Event) -> None:
+        """Judges the group that the step uses."""
+        group = self._groups.get(event.subject)
+        if group is None:
+            return
+        batches = set(group.batches)
+        if len(batches) > 1 and len(batches) == len(group.batches) and None not in batches:
+            same = len({batch and batch[:2] for batch in batches}) == 1
+            # Where the gradients were changed since, they may have been divided themselves.
+            if same and group.versions == versions(event.subject):
+                group.times += 1
+                if group.times >= _GROUPS:
+                    self._tell(event, len(batches), group.batches[-1])
+        group.clear()
+
+    def _tell(self, event: Event, count: int, last: tuple[Place, int, int] | None) -> None:
+        self.found(
+            f"The step uses the sum of the gradients of {count} batches, each of a loss that is a mean",
+            why=f"it is as if the learning rate were {count} times as high",
+            place=last[0] if last else None,
+            fix=f"Divide the loss by the number of batches: `(loss / {count}).backward()`.",
+            related=((event.place, "this step uses the sum"),),
+            batches=count,
+        )
