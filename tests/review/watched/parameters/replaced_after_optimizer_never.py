@@ -24,7 +24,7 @@ grown.append(nn.Linear(8, 2))
 optimizer.add_param_group({"params": grown[2].parameters()})  # it learns of the new part
 train(grown, optimizer)
 
-for fold in range(2):
+for _ in range(2):
     folded = nn.Linear(4, 2)  # each fold has its own optimizer
     train(folded, torch.optim.Adam(folded.parameters()))
 

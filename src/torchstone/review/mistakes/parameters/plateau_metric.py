@@ -17,14 +17,24 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import Crash
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import PLATEAU, given
 from torchstone.review.syntax.training import receiver
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS510"
 NAME = "plateau-metric"
@@ -75,6 +85,9 @@ _HIGHER = {"acc", "accuracy", "accuracies", "acc1", "accs", "f1", "auc", "auroc"
 _HIGHER |= {"psnr", "ssim", "map", "dice", "r2", "precision", "recall", "correct", "reward"}
 _LOWER = {"loss", "losses", "err", "error", "mse", "rmse", "mae", "nll", "perplexity", "ppl", "wer", "cer"}
 _SAME_WORTH = {"item", "mean", "cpu", "detach", "float", "numpy", "compute"}
+
+_SEEN = 50
+"""So many first numbers are looked at."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -195,3 +208,92 @@ def _finding(file: File, call: ast.Call, scheduler: Value, message: str, why: st
     assert scheduler.call is not None and scheduler.frame is not None  # noqa: S101, PT018 (asked before)
     made = scheduler.frame.file.related(scheduler.call, "the scheduler is made here")
     return file.finding(CODE, NAME, SEVERITY, call, message, why=why, fix=Fix(fix), related=(made,))
+
+
+@dataclass
+class _Plateau:
+    """What a scheduler was given.
+
+    Args:
+        names: of the variables, None where it cannot be known.
+        values: the numbers.
+    """
+
+    names: list[str | None]
+    values: list[float]
+
+
+class Watch(Detector):
+    """Looks at the numbers that a ReduceLROnPlateau is given."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._plateaus: weakref.WeakKeyDictionary[Any, _Plateau] = weakref.WeakKeyDictionary()
+
+    def on_schedule(self, event: Event) -> None:
+        """One number more."""
+        scheduler, metric = event.subject, event.metric
+        if type(scheduler).__name__ != "ReduceLROnPlateau" or not isinstance(metric, int | float):
+            return
+        seen = self._plateaus.setdefault(scheduler, _Plateau([], []))
+        if len(seen.values) >= _SEEN:
+            return
+        seen.names.append(_named(metric, event.frame))
+        seen.values.append(metric)
+        mode = scheduler.mode
+        wrong = _counted(seen.values) or self._wrong_way(seen, mode)
+        if wrong is None or len(seen.values) < 2:
+            return
+        other = "max" if mode == "min" else "min"
+        self.found(
+            f'ReduceLROnPlateau in mode "{mode}" is given {wrong}',
+            why="the rate is cut while the model gets better",
+            place=event.place,
+            fix=f'Give it what the mode is for, or make it with `mode="{other}"`.',
+            values=list(seen.values),
+            mode=mode,
+        )
+
+    def _wrong_way(self, seen: _Plateau, mode: str) -> str | None:
+        name = seen.names[0]
+        if name is None or any(other != name for other in seen.names):
+            return None
+        words = set(re.findall(r"[a-z]+\d*", name.lower()))
+        higher, lower = words & _HIGHER, words & _LOWER
+        # What is negative was turned round.
+        if lower == higher or (higher and lower) or min(seen.values) < 0:
+            return None
+        if mode == "min" and higher and seen.values[-1] > seen.values[0]:
+            return f"`{name}`, which is better when it is higher"
+        if mode == "max" and lower and seen.values[-1] < seen.values[0]:
+            return f"`{name}`, which is better when it is lower"
+        return None
+
+    def on_crash(self, event: Event) -> None:
+        """Stepped without a metric."""
+        crash = Crash(event.subject)
+        if isinstance(event.subject, TypeError) and re.search(
+            r"ReduceLROnPlateau\.step\(\) missing 1 required positional argument", crash.text
+        ):
+            self.found(
+                "ReduceLROnPlateau is stepped without the metric that it follows",
+                why="it cuts the rate when the metric stands still, so it has to be told the metric",
+                place=crash.place,
+                fix="Call `scheduler.step(validation_loss)`.",
+            )
+
+
+def _counted(values: list[float]) -> str | None:
+    """What shows that it is the number of the epoch."""
+    whole = all(type(value) is int for value in values)
+    if len(values) >= 3 and whole and all(b - a == 1 for a, b in pairwise(values)):
+        return f"the number of the epoch ({', '.join(map(str, values))} ...)"
+    return None
+
+
+def _named(metric: Any, frame: Any) -> str | None:
+    """The one local variable that is the number."""
+    if frame is None:
+        return None
+    names = [name for name, value in frame.f_locals.items() if value is metric]
+    return names[0] if len(names) == 1 else None

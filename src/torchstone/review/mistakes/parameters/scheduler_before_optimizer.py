@@ -15,15 +15,24 @@ epoch early. PyTorch says so in a warning that is easily lost.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import PLATEAU, has_schedules, optimizer_of, schedule_steps
 from torchstone.review.syntax.training import inside, may_touch, receiver, stepped
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS507"
 NAME = "scheduler-before-optimizer"
@@ -127,3 +136,63 @@ def _finding(file: File, here: Seen, step: Seen) -> Finding:
         fix=Fix(f"Call `{name}.step()` after `{optimizer}.step()`."),
         related=(step.event.frame.file.related(step.event.node, "the optimizer steps only here"),),
     )
+
+
+@dataclass
+class _Order:
+    """How a scheduler and its optimizer take turns.
+
+    Args:
+        first: the rate that it began with.
+        place: where it was first stepped; None before, and once it is known to be right.
+        steps: of its optimizer when it was last stepped.
+        times: it was stepped there before its optimizer.
+    """
+
+    first: float
+    place: Place | None = None
+    steps: int = 0
+    times: int = 0
+    judged: bool = False
+
+
+class Watch(Detector):
+    """Looks for a scheduler that takes its turn before its optimizer, from the first step on."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._orders: weakref.WeakKeyDictionary[Any, _Order] = weakref.WeakKeyDictionary()
+        self._scaled: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def on_schedule_made(self, event: Event) -> None:
+        """What the first rate is."""
+        self._orders[event.subject] = _Order(float(event.optimizer.param_groups[0]["lr"]))
+
+    def on_scaler(self, event: Event) -> None:
+        """A scaler may leave out the first steps."""
+        if event.action == "step" and event.optimizer is not None:
+            self._scaled.add(event.optimizer)
+
+    def on_schedule(self, event: Event) -> None:
+        """Judges the third turn; a schedule that is wound forward, or moves more often, has others."""
+        order = self._orders.get(event.subject)
+        optimizer = getattr(event.subject, "optimizer", None)
+        if order is None or order.judged or optimizer is None:
+            return
+        steps = self.gradients.of(optimizer).steps
+        right = steps > 0 if order.place is None else steps == order.steps or event.place != order.place
+        if right or event.metric is not None or optimizer in self._scaled or not order.first:
+            order.judged = True
+            return
+        order.place, order.steps, order.times = event.place, steps, order.times + 1
+        if order.times < 3 or order.place is None:
+            return
+        order.judged = True
+        self.found(
+            f"The scheduler is stepped before the optimizer: the first rate, {order.first:g}, was never used",
+            why="each rate comes one step too early, and the first value of the schedule is skipped",
+            place=order.place,
+            fix="Step the scheduler after the optimizer.",
+            scheduler=type(event.subject).__name__,
+            first_rate=order.first,
+        )

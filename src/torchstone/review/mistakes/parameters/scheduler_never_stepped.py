@@ -14,13 +14,22 @@ The learning rate stays at its first value (for a warm-up at a small part of it)
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS508"
 NAME = "scheduler-never-stepped"
@@ -62,6 +71,12 @@ GOOD = (
 )
 
 _READING = {"state_dict", "load_state_dict", "get_last_lr", "get_lr"}
+
+_EPOCHS = 3
+"""A schedule may begin late: after fewer epochs nothing is said."""
+
+_MOST = 1000
+"""So many schedulers are followed."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -141,3 +156,80 @@ def _finding(file: File, node: ast.Assign, scheduler: Value) -> Finding:
         why="the learning rate stays where the schedule begins",
         fix=Fix(f"Call `{name}.step()` after the optimizer's steps, or leave the scheduler out."),
     )
+
+
+@dataclass(eq=False)
+class _Made:
+    """A scheduler that was made.
+
+    Args:
+        kind: its class.
+        place: where.
+        steps: of its optimizer since.
+        epochs: of loaders that ended, with steps in them.
+        moved: it was stepped, by the program or by another scheduler.
+    """
+
+    kind: str
+    place: Place | None
+    steps: int = 0
+    epochs: int = 0
+    moved: bool = False
+
+
+class Watch(Detector):
+    """Looks for schedulers that were never stepped in a training of several epochs."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._schedulers: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()
+        self._optimizers: weakref.WeakKeyDictionary[Any, list[_Made]] = weakref.WeakKeyDictionary()
+        self._made: list[_Made] = []
+        self._stepped: list[_Made] = []
+
+    def on_schedule_made(self, event: Event) -> None:
+        """A scheduler of torch's own; what another class does in its `step` is not seen."""
+        scheduler = event.subject
+        for part in getattr(scheduler, "_schedulers", ()):
+            if part in self._schedulers:
+                self._schedulers[part].moved = True
+        if type(scheduler).__module__ != "torch.optim.lr_scheduler" or len(self._made) >= _MOST:
+            return
+        made = _Made(type(scheduler).__name__, event.place)
+        self._made.append(made)
+        self._schedulers[scheduler] = made
+        self._optimizers.setdefault(event.optimizer, []).append(made)
+
+    def on_schedule(self, event: Event) -> None:
+        """It moves."""
+        for scheduler in (event.subject, *getattr(event.subject, "_schedulers", ())):
+            made = self._schedulers.get(scheduler)
+            if made is not None:
+                made.moved = True
+
+    def on_step_ended(self, event: Event) -> None:
+        """Its optimizer is used."""
+        for made in self._optimizers.get(event.subject, ()):
+            made.steps += 1
+            if not made.moved and made not in self._stepped:
+                self._stepped.append(made)
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """An epoch with steps is over."""
+        for made in self._stepped:
+            made.epochs += 1
+        self._stepped.clear()
+
+    def on_end(self, event: Event) -> None:
+        """Judges what was never stepped."""
+        for made in self._made:
+            if not made.moved and made.epochs >= _EPOCHS and made.place is not None:
+                self.found(
+                    f"`{made.kind}` was never stepped in {made.epochs} epochs: the rate stayed what it was",
+                    why="a schedule moves only when its `step()` is called",
+                    place=made.place,
+                    fix="Call its `step()` at the end of each epoch, or after each batch, as it counts.",
+                    scheduler=made.kind,
+                    steps=made.steps,
+                    epochs=made.epochs,
+                )

@@ -17,9 +17,15 @@ epoch hardly moves.
 from __future__ import annotations
 
 import ast
+import re
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import Crash
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -28,6 +34,11 @@ from torchstone.review.syntax.modes import loader_of
 from torchstone.review.syntax.schedules import given, has_schedules, is_batch_loop, rounds, schedule_steps
 from torchstone.review.syntax.training import has, inside, receiver
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS509"
 NAME = "scheduler-period"
@@ -84,6 +95,18 @@ _HORIZONS = {
 }
 _SHORT = 100
 """A step size or horizon that, counted in batches, is over before training has begun."""
+
+_FALLING = {"StepLR", "MultiStepLR", "ExponentialLR", "PolynomialLR", "LinearLR"}
+"""Schedules that never rise again (a warm-up does not fall)."""
+
+_NOTHING = 1e-3
+"""A rate that fell to this part of the first one trains no more."""
+
+_SOME = 5
+"""So many batches an epoch tell apart what is done with each batch and what is done once an epoch."""
+
+_MOST = 1000
+"""So many schedules are followed."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -246,4 +269,166 @@ def _finding(file: File, step: Seen, scheduler: Value, message: str, why: str) -
         why=why,
         fix=Fix(f"Call `{name}.step()` {where}, or let the schedule count what it is stepped for."),
         related=(scheduler.frame.file.related(scheduler.call, "the schedule is made here"),),
+    )
+
+
+@dataclass
+class _Rate:
+    """How often a scheduler was stepped, and its optimizer.
+
+    Args:
+        kind: of the scheduler.
+        horizon: after so many of its steps the schedule is over; 0 where it has no end.
+        first: the rate that it began with.
+        made: where.
+        moves: it was stepped so often.
+        place: where.
+        steps: of its optimizer.
+        loader: the identity of the loader of the first step.
+        epoch: of that loader, in which the last step was.
+        epochs: of that loader that had steps.
+    """
+
+    kind: str
+    horizon: int
+    first: float
+    made: Place | None
+    moves: int = 0
+    place: Place | None = None
+    steps: int = 0
+    loader: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    found: bool = False
+
+
+class Watch(Detector):
+    """Compares how often a scheduler is stepped with its horizon."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._schedulers: weakref.WeakKeyDictionary[Any, _Rate] = weakref.WeakKeyDictionary()
+        self._optimizers: weakref.WeakKeyDictionary[Any, list[_Rate]] = weakref.WeakKeyDictionary()
+        self._rates: list[_Rate] = []
+        self._epochs: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._current = (0, 0)
+        self._crashed = False
+
+    def on_schedule_made(self, event: Event) -> None:
+        """Its horizon."""
+        scheduler, kind = event.subject, type(event.subject).__name__
+        horizon = getattr(scheduler, _HORIZONS[kind][1], 0) if kind in _HORIZONS else 0
+        if len(self._rates) >= _MOST or (not horizon and kind not in _FALLING):
+            return
+        first = float(event.optimizer.param_groups[0]["lr"])
+        rate = _Rate(kind, int(horizon or 0), first, event.place)
+        self._rates.append(rate)
+        self._schedulers[scheduler] = rate
+        self._optimizers.setdefault(event.optimizer, []).append(rate)
+
+    def on_epoch_began(self, event: Event) -> None:
+        """A loader begins anew."""
+        self._epochs[event.subject] = self._epochs.get(event.subject, 0) + 1
+
+    def on_batch(self, event: Event) -> None:
+        """The loader that the next step's batch is from."""
+        if event.subject is not None:
+            self._current = (id(event.subject), self._epochs.get(event.subject, 0))
+
+    def on_schedule(self, event: Event) -> None:
+        """Counts the scheduler's steps."""
+        rate = self._schedulers.get(event.subject)
+        if rate is not None:
+            rate.moves += 1
+            rate.place = rate.place or event.place
+
+    def on_step_ended(self, event: Event) -> None:
+        """Counts the optimizer's; when the second epoch has begun, the first is judged."""
+        for rate in self._optimizers.get(event.subject, ()):
+            rate.steps += 1
+            loader, epoch = self._current
+            if not loader or rate.loader not in (0, loader) or (rate.loader and epoch == rate.epoch):
+                continue
+            rate.loader, rate.epoch, rate.epochs = loader, epoch, rate.epochs + 1
+            if rate.epochs == 2:
+                self._judge_first(rate, float(event.subject.param_groups[0]["lr"]))
+
+    def _judge_first(self, rate: _Rate, now: float) -> None:
+        if not _each_batch(rate, rate.steps - 1):
+            return
+        if rate.kind == "CosineAnnealingLR" and rate.moves >= 2 * rate.horizon:
+            what = f"its `T_max` of {rate.horizon} is over {rate.moves // rate.horizon} times"
+        elif rate.kind in _FALLING and now <= _NOTHING * rate.first:
+            what = f"the rate has fallen from {rate.first:g} to {now:.2g}"
+        else:
+            return
+        self._tell(
+            rate,
+            f"`{rate.kind}` is stepped with each batch: when the first epoch ends, {what}",
+            "the schedule counts epochs: the rate is wrong for nearly all of the training",
+            "Step the scheduler once an epoch, or count its horizon in batches.",
+        )
+
+    def on_crash(self, event: Event) -> None:
+        """A schedule that was stepped beyond its end says so itself."""
+        self._crashed = True
+        crash = Crash(event.subject)
+        if re.search(r"Tried to step \d+ times. The specified number of total steps is", crash.text):
+            self.found(
+                f"`OneCycleLR` is stepped more often than it was made for: {crash.text}",
+                why="its total must be the number of all batches of all epochs",
+                place=crash.place,
+                fix="Give `total_steps=epochs * len(loader)` and step it once a batch.",
+            )
+
+    def on_end(self, event: Event) -> None:
+        """Compares the horizon with the whole training."""
+        for rate in self._rates:
+            if self._crashed or not rate.horizon:
+                continue
+            if rate.horizon == rate.epochs >= 3 and rate.moves >= 2 * rate.horizon:
+                if _each_batch(rate, rate.steps) and rate.kind == "CosineAnnealingLR":
+                    self._tell(
+                        rate,
+                        f"`{rate.kind}` ends after {rate.horizon} steps, the number of epochs, but was "
+                        f"stepped with each of {rate.moves} batches",
+                        "the rate went up and down again many times",
+                        "Step the scheduler once an epoch, or count its horizon in batches.",
+                    )
+            elif _for_batches(rate):
+                self._tell(
+                    rate,
+                    f"`{rate.kind}` was made for {rate.horizon} steps, as many as there were batches, but "
+                    f"was stepped only {rate.moves} times, once an epoch",
+                    "the rate hardly moved",
+                    "Step the scheduler after each batch, or count its horizon in epochs.",
+                )
+
+    def _tell(self, rate: _Rate, message: str, why: str, fix: str) -> None:
+        if rate.found:
+            return
+        rate.found = True
+        self.found(
+            message,
+            why=why,
+            place=rate.place,
+            fix=fix,
+            related=((rate.made, "the schedule is made here"),),
+            scheduler=rate.kind,
+            horizon=rate.horizon,
+            moves=rate.moves,
+            steps=rate.steps,
+            epochs=rate.epochs,
+        )
+
+
+def _each_batch(rate: _Rate, steps: int) -> bool:
+    return rate.moves >= _SOME and 0.9 * steps <= rate.moves <= steps + 1
+
+
+def _for_batches(rate: _Rate) -> bool:
+    """Whether the horizon is the number of batches, and the scheduler was stepped once an epoch."""
+    each_epoch = rate.epochs >= 2 and abs(rate.moves - rate.epochs) <= 1
+    return (
+        each_epoch and rate.steps >= _SOME * rate.moves and abs(rate.horizon - rate.steps) <= rate.steps / 50
     )
