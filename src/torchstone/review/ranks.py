@@ -15,15 +15,20 @@ import shutil
 import struct
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchstone.review.places import is_users
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
 
 _KEPT = 32
 """So many of a process's last meetings can be looked up."""
-_SIZE = 512
+_SIZE = 2048
 """Bytes of each."""
+_FRAMES = 6
+"""So many of the user's lines that led to it are kept, the nearest ones."""
 _HEAD = struct.Struct("<QQ")
 
 
@@ -33,17 +38,16 @@ class Meeting(NamedTuple):
     Args:
         number: counted by each process, from 1.
         name: of the function.
-        file, line: of the user's.
+        lines: of the user's that led to it, file and number, the outermost first.
     """
 
     number: int
     name: str
-    file: str
-    line: int
+    lines: list[list[Any]]
 
 
 class Standing(NamedTuple):
-    """Where a process is: how many meetings it began, whether it waits in the last one, and which they were."""
+    """Where a process is: how many meetings it began, whether it waits in the last one, and the last ones."""
 
     begun: int
     inside: bool
@@ -59,9 +63,13 @@ class Ranks:
         self.seed: Any = None
         """Gives the seed of this process's random numbers."""
         self.folder = folder
+        self._given = folder is not None
         self._map: mmap.mmap | None = None
         self._begun = 0
         self._claimed: dict[str, int] = {}
+        self._said = 0
+        self.others_say = False
+        """Whether another process has said something that this one has not; known at the end."""
 
     @property
     def several(self) -> bool:
@@ -94,6 +102,7 @@ class Ranks:
             return False
         except OSError:  # the folder is gone: rather twice than never
             return True
+        self._said += 1
         return True
 
     def tell(self, kind: str, facts: Any) -> None:
@@ -105,12 +114,12 @@ class Ranks:
         """What each process has told so far, by rank, this one's own among it."""
         return heard(self.folder, kind) if self.several else {}
 
-    def meet(self, name: str, file: str, line: int) -> None:
+    def meet(self, name: str, frame: FrameType | None) -> None:
         """A call begins in which all have to take part."""
         self._begun += 1
         if not self.several or not (held := self._written()):
             return
-        text = json.dumps([self._begun, name, file, line]).encode()[: _SIZE - 2]
+        text = _text(self._begun, name, _lines(frame))
         start = _HEAD.size + self._begun % _KEPT * _SIZE
         held[start : start + _SIZE] = struct.pack("<H", len(text)) + text.ljust(_SIZE - 2)
         held[: _HEAD.size] = _HEAD.pack(self._begun, 1)
@@ -125,11 +134,12 @@ class Ranks:
         return standings(self.folder) if self.several else {}
 
     def end(self, failed: bool) -> None:
-        """This process has nothing more to tell; the last one cleans up."""
+        """This process has nothing more to tell; the last one cleans up where no parent does."""
         if not self.several or self.folder is None:
             return
+        self.others_say = len(list(self.folder.glob("said-*"))) > self._said
         tell(self.folder, "ended", self.rank, failed)
-        if len(heard(self.folder, "ended")) >= len(list(self.folder.glob("joined-*"))):
+        if not self._given and len(heard(self.folder, "ended")) >= len(list(self.folder.glob("joined-*"))):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _written(self) -> mmap.mmap | None:
@@ -187,8 +197,26 @@ def _meeting(data: bytes, start: int) -> Meeting | None:
     return Meeting(*json.loads(data[start + 2 : start + 2 + length])) if length else None
 
 
+def _text(number: int, name: str, lines: list[list[Any]]) -> bytes:
+    """A meeting as JSON, with as many lines as there is room for."""
+    while True:
+        text = json.dumps([number, name, lines]).encode()
+        if len(text) <= _SIZE - 2 or not lines:
+            return text[: _SIZE - 2]
+        lines = lines[1:]
+
+
+def _lines(frame: FrameType | None) -> list[list[Any]]:
+    found: list[list[Any]] = []
+    while frame is not None and len(found) < _FRAMES:
+        if is_users(frame.f_code.co_filename):
+            found.insert(0, [frame.f_code.co_filename, frame.f_lineno])
+        frame = frame.f_back
+    return found
+
+
 def _common_folder() -> Path | None:
-    """The folder that the processes which one parent started on this machine share; None where none is safe."""
+    """The folder of the processes that one parent started on this machine; None where none is safe."""
     words = [os.environ.get(name, "") for name in ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT")]
     words += [os.environ.get("TORCHELASTIC_RESTART_COUNT", ""), str(os.getppid()), _start_of(os.getppid())]
     name = hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]

@@ -54,23 +54,20 @@ class Spawned:
         self._folders.append(folder)
         event.subject.folder, event.subject.codes = folder, self._codes
 
-    def standings(self) -> list[dict[int, ranks.Standing]]:
-        """Where the processes of each group are, or were when they were ended."""
-        return [ranks.standings(folder) for folder in self._folders]
-
-    def endings(self) -> list[dict[int, Any]]:
-        """Which of the processes of each group came to their end, and whether they failed."""
-        return [ranks.heard(folder, "ended") for folder in self._folders]
+    def groups(self) -> list[Path]:
+        """The folder of each group of processes."""
+        return list(self._folders)
 
     def findings(self) -> list[Finding]:
         """What they found; their folders are gone afterwards."""
-        found = []
+        found: dict[tuple[Any, ...], Finding] = {}  # processes that know of no others say the same
         for folder in self._folders:
-            for told in ranks.heard(folder, "findings").values():
-                found += [Finding.from_json(values) for values in told]
+            for told in ranks.heard(folder, "found").values():
+                for finding in map(Finding.from_json, told):
+                    found.setdefault((finding.code, finding.file, finding.line, finding.message), finding)
             shutil.rmtree(folder, ignore_errors=True)
         self._folders.clear()
-        return found
+        return list(found.values())
 
     def steps(self) -> int:
         """The most steps that one of them did."""
@@ -86,10 +83,12 @@ class _Child:
         self.folder = folder
         self.watcher: Watcher = Watcher(codes=codes, on_finding=self._told, folder=folder)
         self.watcher.start()
+        self.ending: Any = None
 
     def begin(self) -> None:
-        """To be told of the process's end; what was asked for earlier, multiprocessing has forgotten."""
-        multiprocessing.util.Finalize(None, self.end, exitpriority=1000)
+        """To be told of the process's end, by multiprocessing, which may end it without leaving Python."""
+        if self.ending is None or not self.ending.still_active():
+            self.ending = multiprocessing.util.Finalize(None, self.end, exitpriority=1000)
 
     def end(self) -> None:
         """The process ends; what ended it, torch has put behind an exit."""
@@ -97,12 +96,11 @@ class _Child:
         if isinstance(error, SystemExit) and isinstance(error.__context__, Exception):
             error = error.__context__
         self.watcher.stop(error)
-        open("/tmp/ddp/log","a").write(f"end {error} {self.watcher.findings} {self.watcher.failures} {self.watcher.ranks.__dict__} {self.watcher.stream.step}\n")
         self._told()
         ranks.tell(self.folder, "steps", os.getpid(), self.watcher.stream.step)
 
     def _told(self, finding: Finding | None = None) -> None:
-        ranks.tell(self.folder, "findings", os.getpid(), [one.to_json() for one in self.watcher.findings])
+        ranks.tell(self.folder, "found", os.getpid(), [one.to_json() for one in self.watcher.findings])
 
 
 _children: list[_Child] = []
@@ -112,5 +110,6 @@ def _arrive(function: Callable[..., Any], folder: str, codes: frozenset[str] | N
     """Runs in the other process when it receives the function."""
     child = _Child(Path(folder), codes)
     _children.append(child)  # lives as long as the process
-    multiprocessing.util.register_after_fork(child, _Child.begin)
+    child.begin()
+    multiprocessing.util.register_after_fork(child, _Child.begin)  # some versions forget what was before
     return function

@@ -1,9 +1,9 @@
 """Processes that train together.
 
 `joined`: this process became one of a group; `rank`, `world`, `seed` (a function that gives the seed of this
-process). `wrapped`: subject a new `DistributedDataParallel`; the same values. `collective`: before a call that all processes
-of the default group have to make, subject its name. `collective_ended`: after it. `spawning`: before
-`torch.multiprocessing` starts processes.
+process). `wrapped`: subject a new `DistributedDataParallel`; the same values. `collective`: before a call
+that all processes of the default group have to make, subject its name. `collective_ended`: after it.
+`spawning`: before `torch.multiprocessing` starts processes, subject the carrier of their function.
 """
 
 from __future__ import annotations

@@ -15,16 +15,24 @@ came last. On a shared disk all machines take part in it, and all wait for the d
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import Place
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import origins
 from torchstone.review.syntax.ranks import is_guarded, names_rank, wraps
 from torchstone.review.syntax.scopes import FunctionNode, Scope
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS905"
 NAME = "all-ranks-write"
@@ -183,3 +191,47 @@ def _finding(file: File, call: ast.Call) -> Finding:
         why="processes that write one file at the same time can tear it",
         fix=Fix(f"Let one rank write: `{edits_for}`, and a `barrier()` behind it before anybody reads."),
     )
+
+
+_PATHS = 200
+"""So many files of a program are compared."""
+
+
+class Watch(Detector):
+    """Looks whether two processes of this machine wrote the same file at the same line."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._written: dict[tuple[str, str, int], str] = {}
+
+    def on_saved(self, event: Event) -> None:
+        """Notes where a file was written."""
+        if self.ranks.world < 2 or not isinstance(event.file, str | os.PathLike):
+            return
+        path, place = os.path.realpath(event.file), event.place
+        if place is not None and len(self._written) < _PATHS and os.path.isfile(path):
+            self._written[path, place.file, place.line] = os.fspath(event.file)
+
+    def on_end(self, event: Event) -> None:
+        """Compares the files with those of the other processes."""
+        self.ranks.tell("written", [list(key) for key in self._written])
+        others = {
+            rank: {(path, file, line) for path, file, line in told}
+            for rank, told in self.ranks.heard("written").items()
+            if rank != self.ranks.rank
+        }
+        for key, name in self._written.items():
+            same = sorted(rank for rank, told in others.items() if key in told)
+            if same:
+                self._say(key, name, sorted([self.ranks.rank, *same]))
+
+    def _say(self, key: tuple[str, str, int], name: str, ranks: list[int]) -> None:
+        self.found(
+            f"Ranks {', '.join(map(str, ranks))} write the same file, {name}",
+            why="processes that write one file at the same time can tear it",
+            place=Place(key[1], key[2]),
+            fix="Let one rank write: `if torch.distributed.get_rank() == 0:`, and a `barrier()` behind it "
+            "before anybody reads.",
+            cause=key[1:],
+            ranks=ranks,
+        )

@@ -17,10 +17,17 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
+import zlib
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import Place
+from torchstone.review.ranks import wraps_for_all
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -30,6 +37,11 @@ from torchstone.review.syntax.origins import origins, reaching
 from torchstone.review.syntax.ranks import wrapped_by, wraps
 from torchstone.review.syntax.training import loss_of
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS901"
 NAME = "missing-distributed-sampler"
@@ -83,6 +95,7 @@ GOOD = (
     """,
 )
 
+_WHY = "the processes share gradients only; which samples each of them sees is the sampler's business"
 _SHARED = re.compile(r"rank|shard|replica|partition|world|islice|split_by")
 _ELSEWHERE = re.compile(
     r"[Aa]ccelerat|[Ff]abric\b|lightning|deepspeed|prepare_data_loader|parallelize_module|DeviceMesh|"
@@ -230,10 +243,144 @@ def _finding(file: File, place: ast.AST, loader: Value, wrapper: tuple[Frame, as
         SEVERITY,
         place,
         f"every rank goes through all of {name}: the loader has no `DistributedSampler`",
-        why="the processes share gradients only; which samples each of them sees is the sampler's business",
+        why=_WHY,
         fix=Fix(
             "Give the loader `sampler=DistributedSampler(...)` instead of `shuffle=True`, and call "
             "`sampler.set_epoch(epoch)` at the start of each epoch."
         ),
         related=(frame.file.related(call, "the model is wrapped for several processes here"),),
     )
+
+
+_WATCHED = 64
+"""So many samples of a data set, evenly spread, are compared, and so many indices of the order."""
+_ELEMENTS = 256
+_FEWEST = 8
+"""Samples that have to be the same on two ranks."""
+_UNSEEDED = 1 << 40
+"""A seed that nobody gave is a random number of 53 or 64 bits."""
+
+
+class _Reading:
+    """What one process read through one loader in its first pass."""
+
+    def __init__(self) -> None:
+        self.order: list[int] = []
+        self.samples: dict[str, list[int]] = {}
+        """By index: checksums of what belongs to the sample."""
+
+
+class Watch(Detector):
+    """Looks whether two processes learn from the same samples of the same data set.
+
+    Loaders with torch's own sequential or random sampler over a data set with indices are looked at, where
+    each batch goes through a wrapped model. Which samples are the same is told by their content.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._readings: weakref.WeakKeyDictionary[Epoch, _Reading] = weakref.WeakKeyDictionary()
+        self._facts: list[dict[str, Any]] = []
+
+    def on_batch(self, event: Event) -> None:
+        """Notes the order, and a few samples, of a first pass."""
+        epoch, indices = event.epoch, event.samples.indices
+        if self.ranks.world < 2 or epoch.number > 0 or indices is None or not _asks_no_rank(event.subject):
+            return
+        reading = self._readings.setdefault(epoch, _Reading())
+        if len(reading.order) < _WATCHED:
+            reading.order += indices[:_WATCHED]
+        stride = max(1, len(event.subject.dataset) // _WATCHED)
+        for position, index in enumerate(indices):
+            if index % stride == 0 and len(reading.samples) < 2 * _WATCHED:
+                reading.samples[str(index)] = _checksums(event.samples.parts, position, len(indices))
+        if epoch.batches == _FEWEST or epoch.batches == len(event.subject):
+            self._note(epoch, event.subject)
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """The pass is over."""
+        self._note(event.epoch, event.subject)
+
+    def _note(self, epoch: Epoch, loader: Any) -> None:
+        reading = self._readings.get(epoch)
+        if reading is None or epoch.shown is None or epoch.learned + 1 < epoch.batches:
+            return
+        if not any(wraps_for_all(held(), self.ranks.world) for held in epoch.modules.values()):
+            return
+        known = {
+            "file": epoch.shown.file,
+            "line": epoch.shown.line,
+            "length": len(loader.dataset),
+            "sampler": type(loader.sampler).__name__,
+            "order": reading.order,
+            "samples": reading.samples,
+            "seed": self.ranks.seed(),
+        }
+        same = [f for f in self._facts if (f["file"], f["line"]) == (known["file"], known["line"])]
+        if not same:
+            self._facts.append(known)
+        elif len(same[0]["samples"]) < len(reading.samples):
+            same[0].update(known)
+
+    def on_end(self, event: Event) -> None:
+        """Compares with the other processes."""
+        self.ranks.tell("read", self._facts)
+        for rank, told in self.ranks.heard("read").items():
+            for mine in self._facts if rank != self.ranks.rank else ():
+                for theirs in told:
+                    if all(mine[part] == theirs[part] for part in ("file", "line", "length", "sampler")):
+                        self._compare(mine, theirs, rank)
+
+    def _compare(self, mine: dict[str, Any], theirs: dict[str, Any], rank: int) -> None:
+        same = _same_samples(mine["samples"], theirs["samples"])
+        in_step = mine["order"][:_FEWEST] == theirs["order"][:_FEWEST]
+        chosen = min(mine["seed"], theirs["seed"]) < _UNSEEDED
+        if same < min(_FEWEST, mine["length"]) or (chosen and not in_step):
+            return  # an order for each rank that somebody asked for
+        where = Place(mine["file"], mine["line"])
+        how = "in the same order" if in_step else "each in an order of its own"
+        self.found(
+            f"Ranks {min(rank, self.ranks.rank)} and {max(rank, self.ranks.rank)} both go through all "
+            f"{mine['length']} samples, {how}: the loader has no `DistributedSampler`",
+            why=_WHY,
+            place=where,
+            fix="Give the loader `sampler=DistributedSampler(...)` instead of `shuffle=True`, and call "
+            "`sampler.set_epoch(epoch)` at the start of each epoch.",
+            severity=None if in_step else "warning",
+            samples_compared=same,
+            sampler=mine["sampler"],
+        )
+
+
+def _asks_no_rank(loader: Any) -> bool:
+    """Whether the order of a loader is made by samplers of torch that know of no ranks."""
+    made = (type(loader.sampler), type(loader.batch_sampler))
+    names = [kind.__name__ for kind in made if kind.__module__ == "torch.utils.data.sampler"]
+    return names in (["SequentialSampler", "BatchSampler"], ["RandomSampler", "BatchSampler"])
+
+
+def _checksums(parts: list[tuple[str | None, Any]], position: int, count: int) -> list[int]:
+    """Of each tensor of a batch the part that belongs to one sample."""
+    found = []
+    for _, tensor in parts:
+        if tensor.dim() and len(tensor) == count and tensor.device.type == "cpu" and not tensor.is_sparse:
+            flat = tensor[position].detach().reshape(-1)
+            some = flat[:: max(1, flat.numel() // _ELEMENTS)]
+            found.append(zlib.crc32(repr(some.tolist()).encode()))
+    return found
+
+
+def _same_samples(mine: dict[str, list[int]], theirs: dict[str, list[int]]) -> int:
+    """How many samples are the same on both sides; 0 where one differs, or all are alike.
+
+    Inputs that are drawn anew each time differ; then the targets have to agree, and to change from sample to
+    sample, which tells one part of sorted data from another.
+    """
+    common = sorted(set(mine) & set(theirs), key=int)
+    for columns in (slice(None), slice(1, None)):
+        pairs = [(mine[index][columns], theirs[index][columns]) for index in common]
+        changes = sum(a[0] != b[0] for a, b in pairwise(pairs))
+        known = bool(pairs) and bool(pairs[0][0])
+        if known and all(a == b for a, b in pairs) and changes >= len(pairs) // 3:
+            return len(pairs)
+    return 0

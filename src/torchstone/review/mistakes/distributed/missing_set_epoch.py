@@ -15,11 +15,18 @@ batches of the first.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS902"
 NAME = "missing-set-epoch"
@@ -113,3 +120,42 @@ def _finding(file: File, loader: ast.Name, sampler: ast.Call) -> Finding:
         fix=Fix("Call `sampler.set_epoch(epoch)` at the start of each epoch."),
         related=(file.related(sampler, "the sampler is made here"),),
     )
+
+
+class Watch(Detector):
+    """Looks whether a sampler still has the epoch of the pass before, when a model has learned from both."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._epochs: weakref.WeakKeyDictionary[Any, list[int]] = weakref.WeakKeyDictionary()
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges a pass that was learned from."""
+        sampler = distributed_sampler(event.subject)
+        if sampler is None or not sampler.shuffle or not event.epoch.trains:
+            return
+        seen = self._epochs.setdefault(sampler, [])
+        seen.append(sampler.epoch)
+        if len(seen) < 2 or len(set(seen)) > 1 or len(sampler.dataset) < 2:
+            return
+        self.found(
+            "Each pass over the loader has the same order: its sampler's `set_epoch` is never called",
+            why="the sampler's shuffle depends on its seed and its epoch only",
+            place=event.epoch.place,
+            fix="Call `sampler.set_epoch(epoch)` at the start of each epoch.",
+            related=((event.epoch.made, "the loader is made here"),),
+            passes=len(seen),
+            epoch=sampler.epoch,
+        )
+
+
+def distributed_sampler(loader: Any) -> Any:
+    """The `DistributedSampler` of a loader, where it is torch's own."""
+    for sampler in (
+        getattr(loader, "sampler", None),
+        getattr(getattr(loader, "batch_sampler", None), "sampler", None),
+    ):
+        kind = type(sampler)
+        if kind.__name__ == "DistributedSampler" and kind.__module__ == "torch.utils.data.distributed":
+            return sampler
+    return None

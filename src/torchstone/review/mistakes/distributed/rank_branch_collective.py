@@ -19,15 +19,25 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review import ranks
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import Place
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import origins, reaching
 from torchstone.review.syntax.ranks import wrapped_by
 from torchstone.review.syntax.scopes import FunctionNode, children
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS903"
 NAME = "rank-branch-collective"
@@ -368,7 +378,128 @@ def _finding(file: File, site: _Site) -> Finding:
         SEVERITY,
         site.call,
         message,
-        why="a collective ends when every process has called it: these wait for ever, or meet a wrong one",
+        why=_WHY,
         fix=Fix("Call it on all ranks, and keep under the condition only what one rank should do."),
         related=tuple(related),
     )
+
+
+_WHY = "a collective ends when every process has called it: these wait for ever, or meet a wrong one"
+_FAILURE = re.compile(
+    r"gloo|nccl|timed out|time-?out|connection (?:was )?(?:closed|reset)|collective|DistBackend|SIGABRT",
+    re.IGNORECASE,
+)
+
+
+class Watch(Detector):
+    """Notes each meeting of the processes, and when one fails, tells where each of them stands."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._awaited = False
+
+    def on_collective(self, event: Event) -> None:
+        """The program calls a function in which all processes meet."""
+        self.ranks.meet(event.subject, event.frame)
+
+    def on_collective_ended(self, event: Event) -> None:
+        """They met."""
+        self.ranks.part()
+
+    def on_forward_began(self, event: Event) -> None:
+        """Wrapped models send their buffers around."""
+        if self._meets_in(event.subject) and event.subject.will_sync_module_buffers():
+            self.ranks.meet("forward", event.frame)
+
+    def on_forward(self, event: Event) -> None:
+        """And average gradients in the backward pass of each training forward."""
+        if event.root and self._meets_in(event.subject):
+            self.ranks.part()
+            self._awaited |= event.recording and event.subject.require_backward_grad_sync
+
+    def on_backward(self, event: Event) -> None:
+        """Gradients of a wrapped model are averaged."""
+        if self._awaited:
+            self.ranks.meet("backward", event.frame)
+
+    def on_backward_ended(self, event: Event) -> None:
+        """They are."""
+        if self._awaited:
+            self._awaited = False
+            self.ranks.part()
+
+    def on_crash(self, event: Event) -> None:
+        """Compares where the processes stand: this one among its group, or those that it spawned."""
+        if not _FAILURE.search(f"{type(event.subject).__name__}: {event.subject}"):
+            return
+        if self.ranks.several:
+            self._judge(self.ranks.folder, self.ranks.rank)
+        for folder in self.watcher.spawned.groups():
+            told = ranks.heard(folder, "found").values()
+            if not any(one["code"] == self.code for each in told for one in each):
+                self._judge(folder, None)
+
+    def _meets_in(self, module: Any) -> bool:
+        return self.ranks.several and ranks.wraps_for_all(module, self.ranks.world)
+
+    def _judge(self, folder: Path | None, rank: int | None) -> None:
+        standing, ended = ranks.standings(folder), ranks.heard(folder, "ended")
+        for one, mine in standing.items():
+            for other, theirs in standing.items() if mine.inside and rank in (None, one) else ():
+                left = ended.get(other) is False
+                number = _parted(mine, theirs, left) if other != one else None
+                if number is not None:
+                    self._say((one, mine.meetings[number]), (other, theirs.meetings.get(number)))
+                    return
+
+    def _say(self, mine: tuple[int, ranks.Meeting], theirs: tuple[int, ranks.Meeting | None]) -> None:
+        (rank, here), (other, there) = mine, theirs
+        # All that see it say the same: a function that the program calls first, then the lower rank.
+        if there is not None and (there.name in _CALLS, other) < (here.name in _CALLS, rank):
+            rank, here, other, there = other, there, rank, here
+        stood = "" if there is None else there.name
+        stands = f"stands in `{stood}`" if stood else "has ended"
+        branch = _branch(here, there)
+        related = [(Place(*line), f"rank {rank} waits here, in `{here.name}`") for line in here.lines[-1:]]
+        for line in there.lines[-1:] if there is not None else ():
+            related.append((Place(*line), f"rank {other} stands here, in `{stood}`"))
+        self.found(
+            f"Rank {rank} waits for all ranks in `{here.name}`, and rank {other} {stands}: only some ranks "
+            "come here",
+            why=_WHY,
+            place=branch,
+            fix="Call it on all ranks, and keep under the condition only what one rank should do.",
+            related=tuple(each for each in related if each[0] != branch),
+            meeting=here.number,
+        )
+
+
+_CALLS = ("forward", "backward")
+"""What the wrapper does itself; a function that the program calls is the likelier mistake."""
+
+
+def _parted(mine: ranks.Standing, theirs: ranks.Standing, left: bool) -> int | None:
+    """The number of the meeting to which the two came from different lines; None where that is not sure.
+
+    Args:
+        mine: that process waits.
+        theirs: another.
+        left: the other has come to its end.
+    """
+    common = sorted(set(mine.meetings) & set(theirs.meetings))
+    same = [n for n in common if mine.meetings[n][1:] == theirs.meetings[n][1:]]
+    apart = [n for n in common if not same or n > same[-1]]
+    if any(mine.meetings[n].name != theirs.meetings[n].name for n in apart):
+        return apart[0]
+    if left and theirs.begun < mine.begun:
+        return apart[0] if apart else mine.begun
+    return None
+
+
+def _branch(here: ranks.Meeting, there: ranks.Meeting | None) -> Place | None:
+    """The line at which the way to one meeting leaves the way to the other."""
+    others = [] if there is None else there.lines
+    for place, line in enumerate(here.lines):
+        if place >= len(others) or others[place] != line:
+            return Place(*line)
+    return Place(*here.lines[-1]) if here.lines else None
