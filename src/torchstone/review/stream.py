@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
-from types import FrameType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from torchstone.review.places import Place, is_users, place_of_frame, users_frame
@@ -19,7 +19,7 @@ from torchstone.review.places import Place, is_users, place_of_frame, users_fram
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
 
-Undo = Callable[[], None]
+Undo = Callable[[], Any]
 Patch = tuple[Any, str, Any, Any, int | None]
 
 _EVERY_STEP = 10
@@ -113,6 +113,10 @@ class Stream:
         """Whether they are."""
         self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         """Those that were made or stepped while being watched."""
+        self.follow: Undo | None = None
+        """Begins to tell what is computed from followed tensors (see `events/arithmetic.py`)."""
+        self.followed: set[int] = set()
+        """The identities of tensors that are followed."""
         self.names = names
         self.closed = False
         self.crowded = False
@@ -124,6 +128,7 @@ class Stream:
         self._failed = failed
         self._budget, self._thorough = budget, thorough
         self._began: float | None = None
+        self._ended: float | None = None
         self._home: int | None = None
         self._lock = threading.RLock()
         self._away = 0
@@ -213,8 +218,8 @@ class Stream:
             self._retire()
 
     def elapsed(self) -> float:
-        """Seconds since the first event."""
-        return 0.0 if self._began is None else perf_counter() - self._began
+        """Seconds since the first event, up to the end."""
+        return 0.0 if self._began is None else (self._ended or perf_counter()) - self._began
 
     def _is_over_budget(self) -> bool:
         return self.spent > _FREE_SECONDS and self.spent > self._budget * self.elapsed()
@@ -269,6 +274,10 @@ class Stream:
         self._switches.append((off, on))
         on()
 
+    def codes_of_switches(self) -> list[CodeType]:
+        """The code of what switches things on."""
+        return [on.__code__ for _, on in self._switches]
+
     def at_end(self, undo: Undo) -> None:
         """Lets something be done when watching ends."""
         self._undo.append(undo)
@@ -305,6 +314,7 @@ class Stream:
     def close(self) -> None:
         """Ends watching: everything is as it was."""
         self.closed = True
+        self._ended = self._ended or perf_counter()
         if not self._away:
             self._put(reversed(self._patches), 2)
             self._undo += [off for off, _ in self._switches]

@@ -2,7 +2,7 @@
 
 `backward`: before `torch.autograd.backward`, subject the first tensor; `retain_graph`, `create_graph`,
 `inputs`, `autocast` (whether it runs inside of autocast). `backward_ended`: after it. `gradient`: after
-`torch.autograd.grad`, subject the first output; `inputs`, `create_graph`.
+`torch.autograd.grad`, subject the first output; `inputs`, `create_graph`, `result`.
 """
 
 from __future__ import annotations
@@ -31,15 +31,27 @@ def install(stream: Stream) -> None:
             "autocast": torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu"),
         }
         stream.emit("backward", first, **told)
-        result = original(tensors, *args, **kwargs)
+        stream.backwards += 1
+        try:
+            result = original(tensors, *args, **kwargs)
+        finally:
+            stream.backwards -= 1
         stream.emit("backward_ended", first, **told)
         return result
 
     @functools.wraps(original_grad)
     def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original_grad(outputs, inputs, *args, **kwargs)
+        if stream.quiet:
+            return original_grad(outputs, inputs, *args, **kwargs)
+        stream.backwards += 1
+        try:
+            result = original_grad(outputs, inputs, *args, **kwargs)
+        finally:
+            stream.backwards -= 1
         create = kwargs.get("create_graph", args[2] if len(args) > 2 else False)
-        stream.emit("gradient", _first(outputs), inputs=inputs, create_graph=create)
+        if stream.follow is not None and not create and not stream.quiet:
+            stream.follow()
+        stream.emit("gradient", _first(outputs), inputs=inputs, create_graph=create, result=result)
         return result
 
     stream.replace(torch.autograd, "backward", backward)

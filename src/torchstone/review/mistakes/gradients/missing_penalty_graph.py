@@ -15,14 +15,24 @@ nothing else, or `backward()` stops with "does not require grad".
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import tensors
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.gradients import gradient_sources
 from torchstone.review.syntax.scopes import Scope
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS118"
 NAME = "missing-penalty-graph"
@@ -231,3 +241,85 @@ def _finding(file: File, call: ast.Call, flag: ast.expr | None) -> Finding:
         why="the penalty changes the loss's value, but not what the model learns",
         fix=fix,
     )
+
+
+_STEPS = 10
+_TIMES = 2
+"""So many backward passes went from a loss with such a part."""
+
+_MOST = 256
+_ADDING = ("add", "radd", "iadd", "sub", "rsub", "isub")
+
+
+@dataclass
+class _Derived:
+    """A tensor that was computed from a gradient without a history.
+
+    Args:
+        tensor: it.
+        place: where the gradient was asked for.
+        use: `gradient`, `number` (all of it made one number), or `loss` (that number is a part of one).
+    """
+
+    tensor: weakref.ref[Any]
+    place: Place
+    use: str = "gradient"
+
+
+class Watch(Detector):
+    """Looks whether a number made from gradients without a history is added to a loss that goes backward."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._derived: dict[int, _Derived] = {}
+        self._times: dict[Place, int] = {}
+
+    def on_gradient(self, event: Event) -> None:
+        """A gradient that is followed."""
+        if event.create_graph or self.stream.step >= _STEPS:
+            return
+        place = event.place
+        for one in tensors(event.result)[:8] if place is not None else ():
+            if one.grad_fn is None and one.numel() > 1 and place is not None:
+                self._follow(one, place, "gradient")
+
+    def on_derived(self, event: Event) -> None:
+        """What is computed from it."""
+        result = event.subject
+        for one in event.operands:
+            known = self._derived.get(id(one))
+            if one is None or known is None or known.tensor() is not one:
+                continue
+            if result.grad_fn is None:
+                number = known.use == "number" or (result.numel() == 1 and one.numel() > 1)
+                self._follow(result, known.place, "number" if number else "gradient")
+            elif result.numel() == 1 and (
+                known.use == "loss" or (known.use == "number" and event.values["name"] in _ADDING)
+            ):
+                self._follow(result, known.place, "loss")
+
+    def on_backward(self, event: Event) -> None:
+        """Whether the loss has it as a part."""
+        known = self._derived.get(id(event.subject))
+        if known is None or known.use != "loss" or known.tensor() is not event.subject:
+            return
+        self._times[known.place] = self._times.get(known.place, 0) + 1
+        if self._times[known.place] >= _TIMES:
+            self.found(
+                "The loss has a part that is computed from gradients which have no history themselves",
+                why="the penalty changes the value of the loss, and no parameter gets a gradient from it",
+                place=known.place,
+                fix="Ask for the gradients with `create_graph=True`.",
+                related=((event.place, "this backward pass does not reach the penalty"),),
+            )
+
+    def on_step_ended(self, event: Event) -> None:
+        """Nothing is followed across steps."""
+        if self._derived:
+            self._derived.clear()
+            self.stream.followed.clear()
+
+    def _follow(self, tensor: Any, place: Place, use: str) -> None:
+        if len(self._derived) < _MOST:
+            self._derived[id(tensor)] = _Derived(weakref.ref(tensor), place, use)
+            self.stream.followed.add(id(tensor))
