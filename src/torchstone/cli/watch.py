@@ -9,6 +9,11 @@ from cyclopts import Parameter
 Severity = Literal["error", "warning", "advice"]
 
 
+_CODES = ("--select", "--extend-select", "--ignore")
+_WITH_VALUE = ("--format", "--output", "-o", "--fail-on", "--stop-on", "--budget", *_CODES)
+"""Flags whose value is the next word."""
+
+
 def split(arguments: list[str]) -> list[str]:
     """The words after `watch`, with `--` before the script, so that what follows is the script's own."""
     waiting = iter(enumerate(arguments))
@@ -19,7 +24,16 @@ def split(arguments: list[str]) -> list[str]:
             return [*arguments[: place + 1], *(() if word == "--" else ("--",)), *arguments[place + 1 :]]
         if not word.startswith("-"):
             return [*arguments[:place], "--", *arguments[place:]]
-        if word in ("--format", "--output", "-o", "--fail-on", "--stop-on"):
+        if word in (
+            "--format",
+            "--output",
+            "-o",
+            "--fail-on",
+            "--stop-on",
+            "--select",
+            "--ignore",
+            "--budget",
+        ):
             next(waiting, None)
     return arguments
 
@@ -29,8 +43,13 @@ def watch(
     module: Annotated[str | None, Parameter(name=("--module", "-m"))] = None,
     format: Literal["terminal", "json", "sarif"] = "terminal",  # noqa: A002 - the same word as in `check`
     output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
+    select: Annotated[list[str] | None, Parameter(negative=())] = None,
+    extend_select: Annotated[list[str] | None, Parameter(negative=())] = None,
+    ignore: Annotated[list[str] | None, Parameter(negative=())] = None,
     fail_on: Severity | None = None,
     stop_on: Severity | None = None,
+    budget: float = 2.0,
+    thorough: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -50,11 +69,25 @@ def watch(
         module: Run a module, as python -m does; its arguments follow.
         format: How findings are written at the end.
         output: Write them to this file.
+        select: Look for these mistakes only: codes, beginnings of codes, or names, with commas.
+        extend_select: Look for these too; advice is looked for only when it is asked for.
+        ignore: Do not look for these.
         fail_on: The least severity that makes status 1 of the script's 0.
         stop_on: The least severity that ends the script at once.
+        budget: Percent of the time of a long run that looking at steps in full may take.
+        thorough: Look at every step in full.
         quiet: Say nothing but the findings at the end.
         json: The same as --format json.
     """
     from torchstone.cli.watching import Request, perform
+    from torchstone.review.selection import Layer
 
-    perform(Request(list(command), module, "json" if json else format, output, fail_on, stop_on, quiet))
+    layer = Layer(_words(select) or None, _words(ignore), _words(extend_select))
+    form = "json" if json else format
+    perform(
+        Request(list(command), module, form, output, fail_on, stop_on, quiet, layer, budget / 100, thorough)
+    )
+
+
+def _words(given: list[str] | None) -> list[str]:
+    return [word.strip() for value in given or () for word in value.split(",") if word.strip()]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from torchstone.errors import UsageError
 from torchstone.finding import Finding
-from torchstone.review.report import SEVERITIES, Report
+from torchstone.review.report import SEVERITIES, Report, place_of
+from torchstone.review.selection import Layer
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Request:
     fail_on: Any
     stop_on: Any
     quiet: bool
+    layer: Layer
+    budget: float
+    thorough: bool
 
 
 def perform(request: Request) -> None:
@@ -33,13 +39,22 @@ def perform(request: Request) -> None:
         SystemExit: the script's status, or 1 where the findings ask for it.
     """
     from torchstone.review import running
+    from torchstone.review.session import chosen
     from torchstone.review.watcher import StoppedByFinding, Watcher
 
     if not request.command and request.module is None:
         raise UsageError("No script was given.", hint="torchstone watch SCRIPT [ARGUMENTS]")
-    watcher = Watcher(on_finding=None if request.quiet else _announce, stop_on=request.stop_on)
+    script = request.command[0] if request.module is None else None
+    watcher = Watcher(
+        codes=chosen(request.layer, script),
+        on_finding=None if request.quiet else _announce,
+        stop_on=request.stop_on,
+        budget=request.budget,
+        thorough=request.thorough,
+    )
     ended: BaseException | None = None
     watcher.start()
+    restore = _before_os_exit(watcher, lambda: _show(_whole(watcher.stop(), request), request))
     try:
         if request.module is None:
             running.run_script(request.command[0], request.command[1:])
@@ -50,12 +65,56 @@ def perform(request: Request) -> None:
         raise
     except BaseException as error:  # told below, after what it ended
         ended = error
-    report = watcher.stop(ended)
     stopped = isinstance(ended, StoppedByFinding)
     if ended is not None and not stopped:
+        watcher.crashed(ended)
         running.show(ended)
+    running.wait_for_threads()
+    restore()
+    report = watcher.stop()
+    if watcher.is_child():  # forked by the script, and come to its end
+        running.leave(ended)
+    report = _whole(report, request)
     _show(report, request)
     running.leave(SystemExit(1) if stopped else ended, failed=_fails(report, request))
+
+
+def _before_os_exit(watcher: Any, then: Callable[[], None]) -> Callable[[], None]:
+    """Does something before the script ends this process by `os._exit`; gives what undoes that."""
+    original = os._exit
+
+    def leave(status: int) -> NoReturn:
+        if not watcher.is_child():
+            with contextlib.suppress(Exception):
+                then()
+                sys.stderr.flush()
+        original(status)
+
+    os._exit = leave  # type: ignore[assignment]
+
+    def restore() -> None:
+        os._exit = original
+
+    return restore
+
+
+def _whole(report: Report, request: Request) -> Report:
+    """The report with what the source of the program says; without what its comments let pass."""
+    from torchstone.review import agreement
+
+    script = None if request.module is not None else request.command[0]
+    try:
+        report.findings = agreement.without_ignored(report.findings)
+        files = agreement.files_of_program(script, request.module)
+        agreement.add_source(report, files, request.layer)
+        report.findings.sort(key=_order)
+    except Exception as error:  # the script's own end is not to be disturbed
+        report.notes.append(f"torchstone: the source could not be read: {type(error).__name__}: {error}")
+    return report
+
+
+def _order(finding: Finding) -> Any:
+    return (SEVERITIES.index(finding.severity), *place_of(finding))
 
 
 def _announce(finding: Finding) -> None:
@@ -90,18 +149,16 @@ def _show(report: Report, request: Request) -> None:
 
 
 def _rendered(report: Report, form: str, *, colour: bool) -> str:
-    from torchstone.review.output import json, sarif, terminal
+    from torchstone.review.output import json, sarif, watched
 
     if form == "json":
         return json.render(report, statistics=False)
     if form == "sarif":
         return sarif.render(report)
-    text = terminal.render(report, colour=colour)
-    return text.removesuffix(terminal.summary(report, colour=colour)) + _summary(report)
+    return watched.render(report, colour=colour)
 
 
 def _summary(report: Report) -> str:
-    """What was found, in one line."""
-    counted = [f"{count} {severity}" for severity, count in report.counts().items() if count]
-    notes = "".join(f"{note}\n" for note in report.notes)
-    return f"torchstone watched {report.steps} steps and found {', '.join(counted) or 'no mistake'}.\n{notes}"
+    from torchstone.review.output import watched
+
+    return watched.summary(report)

@@ -17,6 +17,7 @@ _LIBRARIES = tuple(
         sysconfig.get_path("purelib"),
         sysconfig.get_path("platlib"),
         os.path.dirname(os.__file__),
+        sysconfig.get_path("scripts"),
     }
 )
 

@@ -7,6 +7,7 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import types
 from importlib.machinery import SourceFileLoader
 from typing import NoReturn
@@ -68,6 +69,14 @@ def show(error: BaseException) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
     elif error.code is not None and not isinstance(error.code, int):
         sys.stderr.write(f"{error.code}\n")
+
+
+def wait_for_threads() -> None:
+    """Waits for the threads that the script left behind, as python does at its end."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        shut_down = getattr(threading, "_shutdown", None)  # ends pools too, as joining alone would not
+        if shut_down is not None:
+            shut_down()
 
 
 def leave(error: BaseException | None, *, failed: bool = False) -> NoReturn:

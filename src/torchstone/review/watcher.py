@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from torchstone.review.report import SEVERITIES, Report, place_of
 from torchstone.review.spawned import Spawned
 from torchstone.review.stream import Stream
 
+_WORTH_TELLING = 30.0
+"""Seconds; of a shorter run the share that watching took says little, as its first steps are seen in full."""
+
 
 class StoppedByFinding(BaseException):
     """Ends the program at a finding, where that was asked for with `stop_on`."""
@@ -37,6 +41,8 @@ class Watcher:
         on_finding: is told of each finding when it is made.
         stop_on: the least severity of a finding that ends the program at once.
         folder: shared with the other processes of a distributed program, where their parent made one.
+        budget: the share of the time that looking at steps in full may take in a long run.
+        thorough: look at every step in full.
     """
 
     def __init__(
@@ -46,15 +52,19 @@ class Watcher:
         on_finding: Callable[[Finding], None] | None = None,
         stop_on: Severity | None = None,
         folder: Path | None = None,
+        budget: float = 0.02,
+        thorough: bool = False,
     ) -> None:
         self.names = Names()
-        self.stream = Stream(self._failed, self.names)
+        self.stream = Stream(self._failed, self.names, budget=budget, thorough=thorough)
         self.gradients = Gradients(self.stream)
         self.neglected = Neglected(self.stream, self.gradients)
         self.parts = Parts()
         self.ranks = Ranks(folder)
         self.spawned = Spawned(codes)
         self.findings: list[Finding] = []
+        self.elsewhere: list[Finding] = []
+        """What other processes that train with this one had found when this one ended."""
         self.failures: list[str] = []
         self._causes: set[Any] = set()
         self._on_finding = on_finding
@@ -65,6 +75,7 @@ class Watcher:
             if mistake.detector is not None and (codes is None or mistake.code in codes)
         ]
         self._process = os.getpid()
+        self._crashed = False
 
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
@@ -73,7 +84,9 @@ class Watcher:
         for detector in self._detectors:
             self.stream.subscribe(detector)
         self.stream.at_end(when_imported("torch", self._install))
-        os.register_at_fork(after_in_child=self._leave)
+        if hasattr(os, "register_at_fork"):
+            itself = weakref.ref(self)  # what is registered stays for ever
+            os.register_at_fork(after_in_child=lambda: _leave(itself()))
 
     def _install(self) -> None:
         # Imported by name, as reading source must work where there is no torch.
@@ -86,20 +99,47 @@ class Watcher:
             error: what ended the program, where it failed.
         """
         if error is not None:
-            self.stream.emit("crash", error)
+            self.crashed(error)
         self.stream.emit("end")
         self.stream.close()
+        if not self.is_child():
+            try:
+                self._gather(failed=self._crashed)
+            except Exception as fault:
+                self._failed("what joins processes", fault)
+        return self.report_so_far()
+
+    def crashed(self, error: BaseException) -> None:
+        """Tells what ended the program."""
+        self._crashed = True
+        self.stream.emit("crash", error)
+
+    def _gather(self, *, failed: bool) -> None:
+        """Takes what other processes of the program found."""
         self.stream.step += self.spawned.steps()
         for finding in self.spawned.findings():
-            self._add(finding)
-        self.ranks.end(error is not None)
-        return self.report_so_far()
+            self._add(finding, ending=True)
+        self._tell_other_ranks(failed)
+
+    def _tell_other_ranks(self, failed: bool) -> None:
+        """Gives the findings to the other processes that train with this one, and takes theirs."""
+        self.ranks.tell("findings", [finding.to_json() for finding in self.findings])
+        for rank, told in self.ranks.heard("findings").items():
+            if rank != self.ranks.rank:
+                self.elsewhere += [Finding.from_json(values) for values in told]
+        self.ranks.end(failed)
 
     def report_so_far(self) -> Report:
         """What was found, the worst first."""
-        return Report(
-            findings=sorted(self.findings, key=_order), notes=list(self.failures), steps=self.stream.step
-        )
+        notes = list(self.failures)
+        if self.stream.crowded:
+            notes.append(
+                f"Two threads trained at once: only the first {self.stream.step} steps were watched."
+            )
+        if self.stream.elapsed() > _WORTH_TELLING:
+            share = self.stream.spent / self.stream.elapsed()
+            notes.append(f"Detectors took {share:.1%} of the time, hook points aside.")
+        return Report(findings=sorted(self.findings, key=_order), notes=notes, steps=self.stream.step)
 
     def report(self, finding: Finding, cause: Any) -> None:
         """Takes a finding, the first of its cause."""
@@ -112,11 +152,11 @@ class Watcher:
                 return  # another process has said it
         self._add(finding)
 
-    def _add(self, finding: Finding) -> None:
+    def _add(self, finding: Finding, *, ending: bool = False) -> None:
         self.findings.append(finding)
         if self._on_finding is not None:
             self._on_finding(finding)
-        if finding.severity in self._stopping:
+        if finding.severity in self._stopping and not ending:
             raise StoppedByFinding(finding.code)
 
     def _failed(self, owner: Any, error: Exception) -> None:
@@ -128,11 +168,20 @@ class Watcher:
         with contextlib.suppress(Exception):  # the program may have put anything there
             sys.stderr.write(f"{words}\n")
 
-    def _leave(self) -> None:
+    def is_child(self) -> bool:
+        """Whether this process was forked from the one that is watched."""
+        return os.getpid() != self._process
+
+    def leave(self) -> None:
         """In a child process nothing is watched: its parent reports."""
         if not self.stream.closed:
             self.stream.close()
             self.findings.clear()
+
+
+def _leave(watcher: Watcher | None) -> None:
+    if watcher is not None:
+        watcher.leave()
 
 
 def _order(finding: Finding) -> Any:

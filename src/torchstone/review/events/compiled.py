@@ -10,6 +10,7 @@ import gc
 import importlib
 import sys
 import weakref
+from types import CodeType
 from typing import Any
 
 import torch
@@ -47,13 +48,13 @@ def _enter_and_leave(stream: Stream) -> None:
     context: Any = eval_frame._TorchDynamoContext
     module: Any = eval_frame.OptimizedModule
     made, called = context.__init__, module.__call__
-    entered: weakref.WeakSet[Any] = weakref.WeakSet()
+    entered: list[weakref.ref[Any]] = []
 
     def enter() -> Any:
         before = [] if stream.quiet else _versions(stream)
         stream.suspend()
 
-        def leave() -> None:
+        def leave() -> None:  # Dynamo looks at each function that is called here
             stream.resume()
             for optimizer, parameter, version in before:
                 if parameter._version != version:  # it stepped inside
@@ -63,17 +64,22 @@ def _enter_and_leave(stream: Stream) -> None:
 
         return leave
 
+    inner = [one for one in enter.__code__.co_consts if isinstance(one, CodeType)]
+    for code in (*inner, Stream.resume.__code__, Stream._put.__code__, *stream.codes_of_switches()):
+        eval_frame.skip_code(code)
+
     @functools.wraps(made)
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
         begin_with(self)
 
     def begin_with(one: Any) -> None:
-        one.enter_exit_hooks.append(enter)
-        entered.add(one)
+        if not isinstance(one, eval_frame.DisableContext):
+            one.enter_exit_hooks.append(enter)
+            entered.append(weakref.ref(one))
 
     def forget() -> None:
-        for one in entered:
+        for one in filter(None, (reference() for reference in entered)):
             one.enter_exit_hooks.remove(enter)
 
     @functools.wraps(called)

@@ -25,10 +25,11 @@ def install(stream: Stream) -> None:
     @functools.wraps(original)
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         depth = getattr(state, "depth", 0)
-        if stream.quiet or (depth and not stream.sampled):
+        inner = depth or stream.backwards  # in a backward pass a checkpoint computes again
+        if stream.quiet or (inner and not stream.sampled):
             return original(self, *args, **kwargs)
         recording = is_grad_enabled()
-        if not depth:
+        if not inner:
             stream.know(self, calling_frame())
             stream.emit("forward_began", self, args=args, kwargs=kwargs, recording=recording)
         state.depth = depth + 1
@@ -42,7 +43,7 @@ def install(stream: Stream) -> None:
             args=args,
             kwargs=kwargs,
             output=output,
-            root=not depth,
+            root=not inner,
             training=self.training,
             recording=recording,
         )

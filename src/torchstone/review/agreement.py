@@ -1,0 +1,122 @@
+"""What a run showed beside what its source says: one list, each mistake once."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from torchstone.finding import Finding
+from torchstone.review.places import is_users, shown
+from torchstone.review.report import Report
+from torchstone.review.selection import UNUSED_IGNORE, Layer
+
+_MOST_FILES = 200
+"""So many of a program's own files are read at its end."""
+
+
+def add_source(report: Report, files: Iterable[str], layer: Layer | None = None) -> None:
+    """Reads a program's files too: what was seen already is confirmed, what was not is added.
+
+    Args:
+        report: what the run showed; it is changed.
+        files: of the program.
+        layer: the mistakes that are looked for beside those of the settings file.
+    """
+    from torchstone.review.paths import Options, check_paths
+
+    named = [shown(file) for file in files]
+    if not named:
+        return
+    asked = layer or Layer()
+    options = Options(asked.select, asked.extend_select, asked.ignore, jobs=1)
+    read = check_paths(named, options)
+    report.files = read.files
+    # A comment that lets a finding of the run pass is of use, though reading finds nothing there.
+    report.findings = agreed(report.findings, [f for f in read.findings if f.code != UNUSED_IGNORE.code])
+
+
+def agreed(seen: Sequence[Finding], read: Sequence[Finding]) -> list[Finding]:
+    """The findings of the run and those of its source; one of both is listed once, as seen.
+
+    Args:
+        seen: in the run.
+        read: in the source.
+    """
+    confirmed: dict[int, Finding] = {}
+    alone = []
+    for other in read:
+        number = next((i for i, one in enumerate(seen) if _is_the_same(one, other)), None)
+        if number is None:
+            alone.append(replace(other, evidence={**other.evidence, "source": True}))
+            continue
+        one = confirmed.get(number, seen[number])
+        fix = other.fix if other.fix is not None and other.fix.edits else one.fix
+        confirmed[number] = replace(one, fix=fix, evidence={**one.evidence, "source": True})
+    return [*(confirmed.get(number, one) for number, one in enumerate(seen)), *alone]
+
+
+def _is_the_same(one: Finding, other: Finding) -> bool:
+    return one.code == other.code and bool(_lines(one) & _lines(other))
+
+
+def _lines(finding: Finding) -> set[tuple[str, int]]:
+    """The lines that take part in a finding."""
+    places = [(finding.file, finding.line), *((related.file, related.line) for related in finding.related)]
+    return {(os.path.abspath(file), line) for file, line in places if file and line}
+
+
+def without_ignored(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that no comment `# torchstone: ignore` at their line lets pass."""
+    from torchstone.review.reading import UnreadableError, read
+    from torchstone.review.suppression import apply
+    from torchstone.review.syntax.parse import parse
+
+    kept = [finding for finding in findings if finding.file is None]
+    for file in {finding.file for finding in findings if finding.file is not None}:
+        of_file = [finding for finding in findings if finding.file == file]
+        try:
+            sources = parse(read(file).text, file).sources
+        except UnreadableError:
+            sources = ()
+        for source in sources:
+            of_file = apply(of_file, source, active=lambda code: False)
+        kept += of_file
+    return [finding for finding in findings if finding in kept]
+
+
+def files_of_program(script: str | None, module: str | None = None) -> list[str]:
+    """The script and the files of its own project that it imported.
+
+    Args:
+        script: the file that was run.
+        module: or the module.
+    """
+    main = script
+    if module is not None:
+        main = _origin(module) or _origin(f"{module}.__main__")
+    if main is None or not main.endswith(".py"):
+        return []
+    roots = {os.path.realpath(os.path.dirname(os.path.abspath(main))), os.path.realpath(os.getcwd())}
+    files = [os.path.abspath(main)]
+    for held in list(sys.modules.values()):
+        file = getattr(held, "__file__", None)
+        if not isinstance(file, str) or not os.path.isabs(file) or file in files:
+            continue
+        if file.endswith(".py") and is_users(file) and os.path.isfile(file):
+            folder = os.path.realpath(os.path.dirname(file))
+            if any(os.path.commonpath((root, folder)) == root for root in roots if root != os.sep):
+                files.append(file)
+    return files[:_MOST_FILES]
+
+
+def _origin(module: str) -> str | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    if spec is None or spec.submodule_search_locations is not None:
+        return None
+    return spec.origin
