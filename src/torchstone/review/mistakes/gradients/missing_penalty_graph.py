@@ -288,10 +288,11 @@ class Watch(Detector):
         result = event.subject
         for one in event.operands:
             known = self._derived.get(id(one))
-            if one is None or known is None or known.tensor() is not one:
+            if known is None or known.tensor() is not one:
                 continue
+            size = one.numel() if one is not None else 0
             if result.grad_fn is None:
-                number = known.use == "number" or (result.numel() == 1 and one.numel() > 1)
+                number = known.use == "number" or (result.numel() == 1 and size > 1)
                 self._follow(result, known.place, "number" if number else "gradient")
             elif result.numel() == 1 and (
                 known.use == "loss" or (known.use == "number" and event.values["name"] in _ADDING)

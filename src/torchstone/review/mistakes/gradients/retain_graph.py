@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import way_back
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
@@ -25,6 +28,11 @@ from torchstone.review.syntax.file import File
 from torchstone.review.syntax.gradients import gradient_sources
 from torchstone.review.syntax.training import has, inside, loss_of
 from torchstone.review.syntax.values import Class
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS106"
 NAME = "retain-graph"
@@ -156,3 +164,67 @@ def _finding(file: File, backward: Seen, kept: ast.keyword) -> Finding:
         why="its intermediate results stay in memory",
         fix=fix,
     )
+
+
+_STEPS = 10
+_TIMES = 5
+"""So often a graph was kept at a place, and the next backward pass went through another one."""
+
+
+class Watch(Detector):
+    """Looks whether any backward pass goes through what an earlier one kept.
+
+    Operations are numbered as they are recorded: one that is older than the last backward pass belongs to a
+    graph that was kept.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._newest = -1
+        self._kept: Place | None = None
+        self._times: dict[Place, int] = {}
+        self._used = False
+
+    def on_backward(self, event: Event) -> None:
+        """Whether it goes where an earlier one went."""
+        if self._used or self.stream.step >= _STEPS:
+            return
+        self._pass_through(event.subject)
+        self._kept = None
+        if event.retain_graph and not event.create_graph and event.inputs is None:
+            self._kept = event.place
+
+    def on_gradient(self, event: Event) -> None:
+        """A pass of another kind."""
+        if not self._used and self.stream.step < _STEPS:
+            self._pass_through(event.subject)
+            self._kept = None
+
+    def _pass_through(self, loss: Any) -> None:
+        start = getattr(loss, "grad_fn", None)
+        if start is None:
+            return
+        if self._times or self._kept is not None:
+            numbers = [node and _number(node) for node in way_back(loss)]
+            if any(number is None or number <= self._newest for number in numbers):
+                self._used = True  # somebody needs a graph that was kept, or it is too large to say
+                return
+        self._newest = max(self._newest, _number(start))
+        place = self._kept
+        if place is not None:
+            self._times[place] = self._times.get(place, 0) + 1
+            if self._times[place] >= _TIMES:
+                self._tell(place)
+
+    def _tell(self, place: Place) -> None:
+        self.found(
+            "The graph is kept after the backward pass, and no later pass goes through it",
+            why="what it holds stays in memory until the loss is dropped",
+            place=place,
+            fix="Leave `retain_graph=True` out.",
+        )
+
+
+def _number(node: Any) -> int:
+    """The age of an operation; leaves have none."""
+    return int(node._sequence_nr())
