@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from torchstone.review.places import is_users
-
 if TYPE_CHECKING:
     from torchstone.review.places import Place
     from torchstone.review.stream import Event
@@ -218,6 +216,8 @@ def base_of(dataset: Any, index: int) -> tuple[Any, int]:
 
 def names_of(loader: Any, frame: FrameType | None) -> set[str]:
     """What a loader, or the collection that it is in, is called in the program's frames from this one up."""
+    from torchstone.review.places import is_users  # not needed to read source, which has to start fast
+
     found: set[str] = set()
     while frame is not None:
         if is_users(frame.f_code.co_filename):

@@ -3,7 +3,8 @@
 ## What it does
 Looks at loaders that a loop trains on and that do not shuffle, and reports those whose data the code itself
 shows to be sorted by class: folders of pictures by class, labels put together class by class, a table sorted
-by its label, scikit-learn's iris and wine.
+by its label, scikit-learn's iris and wine. A watched run counts how often the label changes from one sample
+to the next in a pass that is trained on, and reports a pass in which each class comes in one stretch.
 
 ## Why is this bad?
 Each batch holds one class. The model learns to answer with that class and forgets the others, the loss looks
@@ -17,9 +18,13 @@ very low within each stretch, and batch normalisation sees one class at a time.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Edit, Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.events import Loop
 from torchstone.review.syntax.file import File
@@ -27,6 +32,11 @@ from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.loaders import Loader, loaders
 from torchstone.review.syntax.origins import Origin, origins, resolved
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS401"
 NAME = "unshuffled-sorted-data"
@@ -348,3 +358,112 @@ def _finding(file: File, loader: Loader, loop: Loop, shown: Origin, told: str) -
         fix=Fix("Give `shuffle=True` to the training loader.", edits=_shuffling(file, loader)),
         related=tuple(related),
     )
+
+
+_PASSES = 2
+"""So many passes over a loader are looked at."""
+
+_MOST_CLASSES = 2000
+"""With more different targets they are no classes."""
+
+
+@dataclass
+class _Labels:
+    """The labels of one pass, in their order.
+
+    Args:
+        counts: of each label.
+        runs: stretches of one label.
+        last: the label of the last sample.
+        distinct: labels in each batch, summed.
+        usable: whether every batch had labels.
+    """
+
+    counts: Counter[Any] = field(default_factory=Counter)
+    runs: int = 0
+    last: Any = None
+    distinct: int = 0
+    usable: bool = True
+
+    def add(self, labels: list[Any]) -> None:
+        """Takes the labels of a batch."""
+        changes = sum(one != another for one, another in zip(labels, [self.last, *labels], strict=False))
+        self.runs += changes
+        self.last = labels[-1]
+        self.counts.update(labels)
+        self.distinct += len(set(labels))
+        self.usable = len(self.counts) <= _MOST_CLASSES
+
+    def are_sorted(self, batches: int) -> bool:
+        """Whether each class comes in one stretch, though batches could hold many of them."""
+        total, classes = self.counts.total(), len(self.counts)
+        shares = [count / total for count in self.counts.values()]
+        by_chance = total * (1 - sum(share * share for share in shares))
+        size = total / batches
+        mixed = sum(1 - (1 - share) ** size for share in shares)
+        return (
+            classes > 1
+            and self.runs <= 1.5 * classes
+            and by_chance >= 10 * self.runs
+            and self.distinct / batches <= 0.6 * mixed
+        )
+
+
+class Watch(Detector):
+    """Looks whether the labels of a pass that is trained on are sorted."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._seen: dict[int, _Labels] = {}
+
+    def on_epoch_began(self, event: Event) -> None:
+        """Only the first passes are looked at."""
+        for_loader = id(event.subject)
+        self._seen.pop(for_loader, None)
+        if event.epoch.number < _PASSES:
+            self._seen[for_loader] = _Labels()
+
+    def on_batch(self, event: Event) -> None:
+        """Counts labels."""
+        labels = self._seen.get(id(event.subject))
+        if labels is None or not labels.usable:
+            return
+        targets = event.samples.targets
+        if not _are_classes(targets):
+            labels.usable = False
+        elif len(targets):
+            labels.add(targets.detach().reshape(-1).tolist())
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges the pass, where it was one of training with many steps."""
+        labels = self._seen.pop(id(event.subject), None)
+        epoch: Epoch = event.epoch
+        usable = labels is not None and labels.usable and epoch.batches >= 4
+        if labels is None or not usable or not epoch.trains or 2 * epoch.steps < epoch.batches:
+            return
+        if labels.are_sorted(epoch.batches):
+            self._report(epoch, labels)
+
+    def _report(self, epoch: Epoch, labels: _Labels) -> None:
+        per_batch = labels.distinct / epoch.batches
+        self.found(
+            f"Training goes through data sorted by class: the label changed {labels.runs - 1} times in "
+            f"{labels.counts.total()} samples, a batch held {per_batch:.3g} of {len(labels.counts)} classes",
+            why="the model learns to answer with the class of the last batches and forgets the others",
+            place=epoch.shown,
+            fix="Give the loader `shuffle=True`.",
+            related=((epoch.place, "this pass was trained on"),) if epoch.made else (),
+            samples=labels.counts.total(),
+            classes=len(labels.counts),
+            label_changes=labels.runs - 1,
+            classes_per_batch=per_batch,
+        )
+
+
+def _are_classes(targets: Any) -> bool:
+    """Whether targets on the host are one whole number, or 0 or 1, for each sample."""
+    if targets is None or targets.device.type != "cpu" or targets.is_sparse:
+        return False
+    if targets.numel() != len(targets) or targets.is_complex():
+        return False
+    return not targets.is_floating_point() or bool(((targets == 0) | (targets == 1)).all())
