@@ -7,6 +7,10 @@ same part of a split, the training pictures (`train=True`) in both, slices that 
 training loader goes through as a whole. A score that is called validation or test and taken from the training
 loader counts too. Loaders that say in their name that they hold training data are not meant.
 
+A watched run compares the samples themselves: by their place in the data set that both loaders come from in
+the end, and by their content. It reports a loader of validation or test data when it gives samples that the
+same model was trained on last, more than the data repeats itself.
+
 ## Why is this bad?
 The score is that of samples that the model has seen. It goes up while the model overfits, and says nothing
 about new data.
@@ -20,15 +24,24 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.epochs import base_of, is_held_out, names_of
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.loaders import Loader, is_held_out_name, is_training_name, loaders
 from torchstone.review.syntax.origins import Origin, resolved
 from torchstone.review.syntax.rows import Rows, expression_key, overlap, rows_of
 from torchstone.review.syntax.scopes import Scope
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch, Samples
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS403"
 NAME = "train-evaluation-overlap"
@@ -243,3 +256,167 @@ def _wrong_loader(file: File, node: ast.Assign, given: ast.expr, score: str, oth
         why="the score is that of samples that the model has seen, and says nothing about new ones",
         fix=Fix(f"Give `{other}` instead, or call the result a training score."),
     )
+
+
+_MOST = 20_000
+"""So many samples of a pass are remembered, chosen by their hash."""
+
+_LOADERS = 16
+"""The samples of so many loaders are remembered."""
+
+_FEWEST = 20
+"""So many samples have to be the same."""
+
+_SHARE = 0.1
+"""Such a part of the evaluated samples has to be trained on."""
+
+
+class _Content:
+    """The samples that a loader gave in a pass.
+
+    Args:
+        epoch: the pass.
+    """
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+        self.base: weakref.ref[Any] | None = None
+        """The data set that the samples are from in the end, where it is one."""
+        self.indices: dict[int, int] = {}
+        """By index in that data set, the hash of the sample's targets, or of all of it."""
+        self.hashes: dict[int, int | None] = {}
+        """By hash of a sample, an index of it."""
+        self.repeated: set[int] = set()
+        self.repetitions = 0
+        self.every = 1
+        """Only such hashes are kept that this divides."""
+        self.last = 0
+        self.whole = False
+
+    def add(self, dataset: Any, samples: Samples) -> None:
+        """Takes the samples of a batch."""
+        hashes = samples.hashes()
+        if hashes is None:
+            return
+        indices = samples.indices
+        for position, value in enumerate(hashes):
+            if value % self.every == 0:
+                self._add_hash(value, None if indices is None else indices[position])
+        if samples.indices is not None:
+            self._add_indices(dataset, samples, hashes)
+        while len(self.hashes) > _MOST:
+            self.every *= 2
+            self.hashes = {one: at for one, at in self.hashes.items() if one % self.every == 0}
+
+    def _add_hash(self, value: int, index: int | None) -> None:
+        if value not in self.hashes:
+            self.hashes[value] = index
+        elif index is None or self.hashes[value] != index:
+            self.repeated.add(value)
+            self.repetitions += 1
+
+    def _add_indices(self, dataset: Any, samples: Samples, hashes: list[int]) -> None:
+        known = hashes if samples.targets is None else samples.target_hashes() or hashes
+        for position, index in enumerate(samples.indices or ()):
+            if len(self.indices) >= _MOST:
+                return
+            base, at = base_of(dataset, index)
+            if self.base is None:
+                self.base = weakref.ref(base)
+            if self.base() is base:
+                self.indices[at] = known[position]
+
+    def repeats(self) -> float:
+        """The part of the samples that are in the data more than once."""
+        kept = [value for value in self.repeated if value % self.every == 0]
+        return (len(kept) + self.repetitions) / max(1, len(self.hashes) + self.repetitions)
+
+    def same_indices(self, other: _Content) -> int:
+        """How many samples of the other one are the same samples of the same data set."""
+        if self.base is None or other.base is None or self.base() is not other.base():
+            return 0
+        both = [at for at in other.indices if at in self.indices]
+        same = sum(self.indices[at] == other.indices[at] for at in both)
+        made_up = same < 0.95 * len(both) or len({other.indices[at] for at in both}) < 2
+        return 0 if made_up else len(both)
+
+    def same_content(self, other: _Content) -> tuple[int, int]:
+        """How many samples of the other one are here too, of how many that could be compared."""
+        every = max(self.every, other.every)
+        compared = [value for value in other.hashes if value % every == 0]
+        return sum(value in self.hashes for value in compared), len(compared)
+
+
+class Watch(Detector):
+    """Looks whether samples that evaluate a model are among those that it was trained on last."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._contents: dict[int, _Content] = {}
+        self._batches = 0
+
+    def on_epoch_began(self, event: Event) -> None:
+        """The first pass that goes to the end is looked at."""
+        key, epoch = id(event.subject), event.epoch
+        known = self._contents.get(key)
+        if epoch.number > 0 and known is not None and (known.whole or epoch.number > 1):
+            return
+        self._contents.pop(key, None)
+        self._contents[key] = _Content(epoch)
+        while len(self._contents) > _LOADERS:
+            del self._contents[next(iter(self._contents))]
+
+    def on_batch(self, event: Event) -> None:
+        """Remembers its samples."""
+        content = self._contents.get(id(event.subject))
+        if content is None:
+            return
+        self._batches += 1
+        content.last = self._batches
+        if content.epoch is event.epoch and event.subject is not None:
+            content.add(event.subject.dataset, event.samples)
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Compares what was evaluated with what was trained on last."""
+        content = self._contents.get(id(event.subject))
+        if content is None or content.epoch is not event.epoch:
+            return
+        content.whole = True
+        if not content.epoch.evaluates:
+            return
+        trained = [one for one in self._contents.values() if one is not content and one.epoch.trains]
+        latest = max(trained, key=lambda one: one.last, default=None)
+        if latest is not None and latest.epoch.shares_model(content.epoch):
+            self._compare(latest, content, event)
+
+    def _compare(self, trained: _Content, evaluated: _Content, event: Event) -> None:
+        same, compared = trained.same_indices(evaluated), len(evaluated.indices)
+        how = "the same samples of one data set"
+        if same < max(_FEWEST, _SHARE * compared):
+            same, compared = trained.same_content(evaluated)
+            how = "samples with the same content"
+            if same < max(_FEWEST, (_SHARE + 2 * trained.repeats()) * compared):
+                return
+        names = names_of(event.subject, event.frame)
+        if is_held_out(names) and not _is_meant(event.frame):
+            self._report(trained, evaluated, same / compared, how)
+
+    def _report(self, trained: _Content, evaluated: _Content, share: float, how: str) -> None:
+        self.found(
+            f"{100 * share:.3g} % of the samples that this loader evaluates are trained on: {how}",
+            why="the score is that of samples that the model has seen",
+            place=evaluated.epoch.shown,
+            fix="Give the loader the samples that were held out.",
+            related=((trained.epoch.shown, "the model was trained on these"),),
+            share=share,
+            repeated_in_training=trained.repeats(),
+        )
+
+
+def _is_meant(frame: Any) -> bool:
+    """Whether the program says that it wants to learn its samples by heart."""
+    while frame is not None:
+        if any(word in frame.f_code.co_name or word in frame.f_code.co_filename for word in _MEANT[:3]):
+            return True
+        frame = frame.f_back
+    return False

@@ -68,8 +68,9 @@ GOOD = (
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    data = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
-    train_loader, test_loader = DataLoader(data, batch_size=8), DataLoader(data, batch_size=8)
+    train_set = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    test_set = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    train_loader, test_loader = DataLoader(train_set, batch_size=8), DataLoader(test_set, batch_size=8)
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for epoch in range(2):
