@@ -2,7 +2,9 @@
 
 ## What it does
 Reports an in-place operation (`+=`, `*=`, `mul_` and the like) in the `__getitem__` of a data set on a row of
-an array or tensor that `__init__` stores: `x = self.data[index]` is a view of it.
+an array or tensor that `__init__` stores: `x = self.data[index]` is a view of it. A watched run looks at some
+stored rows before and after they are asked for, and reports a data set whose rows change each time and come
+out changed.
 
 ## Why is this bad?
 A row of an array or tensor shares its memory. Each epoch divides, shifts or augments what the last one left,
@@ -15,10 +17,16 @@ and after some epochs the samples have little in common with the data.
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import textwrap
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.epochs import base_of
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -26,6 +34,12 @@ from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.scopes import Scope
 from torchstone.review.syntax.values import Class
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Samples
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS412"
 NAME = "dataset-changes-samples"
@@ -212,3 +226,131 @@ def _finding(file: File, node: ast.AugAssign | ast.Call, stored: ast.Subscript) 
         fix=Fix(f"Work on `{text}.copy()` (`.clone()` for a tensor), or write the result to a new variable."),
         related=(file.related(stored, "the row is taken here"),) if stored.lineno != node.lineno else (),
     )
+
+
+_ROWS = 32
+"""About so many samples of a data set are looked at, the same ones in each pass."""
+
+_NUMBERS = 1024
+"""Of a longer row about so many numbers are."""
+
+
+class Watch(Detector):
+    """Looks whether the rows that a data set stores change whenever they are asked for."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._before: list[tuple[int, Any, int, str, list[float]]] = []
+        """Of the batch that is put together: position in it, data set, index, attribute, row."""
+        self._changed: weakref.WeakKeyDictionary[Any, dict[tuple[int, str], int]] = (
+            weakref.WeakKeyDictionary()
+        )
+        """By data set, how often a stored row was changed and given away so."""
+
+    def on_fetching(self, event: Event) -> None:
+        """The rows that are stored now."""
+        self._before = []
+        if not isinstance(event.indices, list) or event.subject is None:
+            return
+        every = max(1, len(event.subject.dataset) // _ROWS) if event.indices[0] is not None else 0
+        for position, index in enumerate(event.indices):
+            if not isinstance(index, int) or index % every:
+                continue
+            base, at = base_of(event.subject.dataset, index)
+            for name, row in _stored_rows(base, at):
+                self._before.append((position, weakref.ref(base), at, name, row))
+
+    def on_batch(self, event: Event) -> None:
+        """The rows that are stored now, and what was given."""
+        before, self._before = self._before, []
+        for position, held, at, name, row in before:
+            base = held()
+            now = None if base is None else dict(_stored_rows(base, at)).get(name)
+            if now is None or now == row or not _gave(event.samples, position, now):
+                continue
+            changes = self._changed.setdefault(base, {})
+            changes[at, name] = changes.get((at, name), 0) + 1
+            if changes[at, name] == 2:  # once alone it may be a cache that is filled
+                self._report(base, at, name, row, now)
+
+    def _report(self, dataset: Any, index: int, name: str, row: list[float], now: list[float]) -> None:
+        kind = type(dataset).__name__
+        self.found(
+            f"`{kind}.{name}[{index}]` is another row each time that it is asked for: its mean went from "
+            f"{_mean(row):.4g} to {_mean(now):.4g} by taking sample {index}",
+            why="each epoch changes what the last one left",
+            place=_place_of_change(type(dataset)),
+            fix="Change a copy of the row.",
+            cause=kind,
+            index=index,
+            attribute=name,
+            mean_before=_mean(row),
+            mean_after=_mean(now),
+        )
+
+
+def _mean(row: list[float]) -> float:
+    return sum(row) / len(row)
+
+
+def _stored_rows(dataset: Any, index: int) -> Iterator[tuple[str, list[float]]]:
+    """The rows of a sample in the arrays, tensors and lists of them that a data set holds."""
+    try:
+        length = len(dataset)
+    except TypeError:
+        return
+    for name, held in list(getattr(dataset, "__dict__", {}).items())[:16]:
+        array = isinstance(held, list) or (hasattr(held, "shape") and hasattr(held, "tolist"))
+        if array and len(getattr(held, "shape", (0,))) and len(held) == length:
+            row = _numbers(held[index])
+            if row is not None:
+                yield name, row
+
+
+def _numbers(row: Any) -> list[float] | None:
+    """Numbers of a row of several, of an array or a tensor on the host."""
+    count = row.numel() if hasattr(row, "numel") else getattr(row, "size", None)
+    if not isinstance(count, int) or count < 2 or not hasattr(row, "tolist"):
+        return None
+    if getattr(getattr(row, "device", None), "type", "cpu") != "cpu" or getattr(row, "is_sparse", False):
+        return None
+    found: list[float] = row.reshape(-1)[:: max(1, count // _NUMBERS)].tolist()
+    return found if all(isinstance(one, int | float) for one in found) else None
+
+
+def _gave(samples: Samples, position: int, row: list[float]) -> bool:
+    """Whether a part of a sample of a batch is this row."""
+    given = [tensor[position] for _, tensor in samples.parts if tensor.dim() > 1 and position < len(tensor)]
+    return any(_are_same(_numbers(one), row) for one in given)
+
+
+def _are_same(given: list[float] | None, row: list[float]) -> bool:
+    if given is None or len(given) != len(row):
+        return False
+    pairs = zip(given, row, strict=True)
+    return all(abs(one - another) <= 1e-5 * max(1.0, abs(another)) for one, another in pairs)
+
+
+def _place_of_change(kind: Any) -> Place | None:
+    """The line of `__getitem__` that changes something in place, else where it begins."""
+    from torchstone.review.places import Place
+
+    method = getattr(kind, "__getitem__", None)
+    code = getattr(method, "__code__", None)
+    if code is None:
+        return None
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+    except (OSError, SyntaxError, TypeError):
+        return Place(code.co_filename, code.co_firstlineno)
+    lines = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AugAssign)
+        or (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in _IN_PLACE
+        )
+    ]
+    return Place(code.co_filename, code.co_firstlineno + (min(lines) - 1 if lines else 0))
