@@ -29,7 +29,7 @@ def explained(model, data):
 def main():
     torch.manual_seed(0)
     train, test = prepare("houses.csv")
-    loader = DataLoader(train, batch_size=16, shuffle=True)
+    loader = DataLoader(train, batch_size=16, shuffle=True)  # watch: TS411
     model = build(train.features.shape[1])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for epoch in range(40):

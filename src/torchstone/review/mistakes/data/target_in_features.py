@@ -2,7 +2,8 @@
 
 ## What it does
 Follows inputs and targets that are put side by side back to the table they were cut from, and reports inputs
-that still hold the target's column.
+that still hold the target's column. A watched run compares the columns of the inputs with the targets over
+a whole pass of training, where one number is predicted for each row of a table.
 
 ## Why is this bad?
 The model copies the answer: its score is near perfect in training, in validation and in test, and worth
@@ -16,9 +17,12 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.columns import Callers, Columns, changes, columns_of, written_names
 from torchstone.review.syntax.file import File
@@ -26,6 +30,11 @@ from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.outputs import loss_calls
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS411"
 NAME = "target-in-features"
@@ -181,3 +190,132 @@ def _finding(file: File, pair: ast.expr, features: Columns, target: Columns) -> 
         fix=Fix("Leave the target's column out of the inputs."),
         related=tuple(related),
     )
+
+
+_FEWEST = 64
+"""So many rows have to hold their target."""
+
+_BATCHES = 500
+"""So many batches of a pass are compared; the rest is as they are."""
+
+
+class _Columns:
+    """Which columns of a loader's inputs are the target, in all rows of a pass so far.
+
+    Args:
+        epoch: the pass.
+    """
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+        self.same: set[int] | None = None
+        """None before the first batch."""
+        self.rows = 0
+        self.values: set[float] = set()
+        """Some of the targets."""
+        self.fed = 0
+        """So many batches went into a model with all their columns."""
+        self.compared = 0
+        """So many losses compared outputs with these targets."""
+
+    def add(self, inputs: Any, targets: Any) -> None:
+        """Takes a batch."""
+        wanted = targets.detach().reshape(-1, 1).double()
+        differs = (inputs.detach().double() - wanted).abs() > 1e-5 * wanted.abs().clamp(min=1e-3)
+        same = {column for column, other in enumerate(differs.any(dim=0).tolist()) if not other}
+        self.same = same if self.same is None else self.same & same
+        self.rows += len(inputs)
+        if len(self.values) < _FEWEST:
+            self.values.update(wanted.reshape(-1).tolist())
+
+    def are_sure(self) -> bool:
+        """Whether a column surely is the target, and the model was given it to predict the target."""
+        return bool(
+            self.same
+            and self.epoch.trains
+            and self.rows >= _FEWEST
+            and len(self.values) > 1
+            and min(self.fed, self.compared) >= 2
+        )
+
+
+class Watch(Detector):
+    """Looks whether a column of the inputs is the target in each row of a pass that is trained on."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._columns: _Columns | None = None
+        self._inputs: Any = None
+        self._targets: Any = None
+
+    def on_batch(self, event: Event) -> None:
+        """Compares its columns with its targets."""
+        samples, epoch = event.samples, event.epoch
+        self._inputs = self._targets = None
+        known = self._columns
+        if (
+            epoch.number > 1
+            or epoch.batches > _BATCHES
+            or not _can_be_compared(samples.inputs, samples.targets)
+        ):
+            return
+        if known is None or known.epoch is not epoch:
+            if epoch.batches > 1:  # another loader was read in between
+                return
+            self._columns = known = _Columns(epoch)
+        if known.same is None or known.same:
+            known.add(samples.inputs, samples.targets)
+            self._inputs, self._targets = weakref.ref(samples.inputs), weakref.ref(samples.targets)
+
+    def on_forward_began(self, event: Event) -> None:
+        """Whether the model gets all columns."""
+        inputs = None if self._inputs is None else self._inputs()
+        if self._columns is not None and inputs is not None and self._columns.fed < 2:
+            given = (*event.args, *event.kwargs.values())
+            self._columns.fed += any(_are_equal(one, inputs) for one in given)
+
+    def on_loss(self, event: Event) -> None:
+        """Whether the targets are what the outputs are compared with."""
+        targets = None if self._targets is None else self._targets()
+        if self._columns is None or targets is None or self._columns.compared >= 2:
+            return
+        self._columns.compared += _are_equal(event.targets, targets)
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges the pass."""
+        known = self._columns
+        if known is None or known.epoch is not event.epoch:
+            return
+        self._columns = None
+        if known.are_sure():
+            column = min(known.same or ())
+            self.found(
+                f"Column {column} of the inputs is the target: both are the same in all {known.rows} rows of "
+                "a pass",
+                why="the model copies the answer, which is not known where it is used",
+                place=known.epoch.shown,
+                fix=f"Leave column {column} out of the inputs.",
+                related=((known.epoch.place, "this pass was trained on"),) if known.epoch.made else (),
+                column=column,
+                rows=known.rows,
+            )
+
+
+def _can_be_compared(inputs: Any, targets: Any) -> bool:
+    """Whether a batch on the host holds rows of several numbers, and one number to predict for each."""
+    if inputs is None or targets is None or inputs is targets or inputs.dim() != 2 or inputs.shape[1] < 2:
+        return False
+    usual = not inputs.is_sparse and not targets.is_sparse and not targets.is_complex()
+    here = inputs.device.type == targets.device.type == "cpu"
+    one_each = len(inputs) == len(targets) == targets.numel() > 0
+    return bool(usual and here and one_each and inputs.is_floating_point())
+
+
+def _are_equal(given: Any, values: Any) -> bool:
+    """Whether a tensor has these values, perhaps in another shape, type or place."""
+    if given is values:
+        return True
+    if not hasattr(given, "numel") or given.numel() != values.numel():
+        return False
+    flat = given.detach().reshape(-1).double().cpu()
+    return bool((flat == values.detach().reshape(-1).double()).all())
