@@ -15,11 +15,20 @@ ones. Nothing fails.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Edit, Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS802"
 NAME = "best-is-reference"
@@ -85,6 +94,9 @@ GOOD = (
 )
 
 _TRAINS = ("step", "backward", "train", "fit", "optimize", "update")
+
+_MOST = 1000
+"""So many states that were taken are followed."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -223,3 +235,90 @@ def _import(file: File) -> Edit:
         body[0],
     )
     return file.insert_line(first, "import copy")
+
+
+@dataclass
+class _Taken:
+    """A state that was taken from a module.
+
+    Args:
+        tensor: one of its values, which shares memory with the module; the reference does not keep it.
+        version: of the value, when it was taken.
+        place: where.
+    """
+
+    tensor: weakref.ref[Any]
+    version: int
+    place: Place | None
+
+
+class Watch(Detector):
+    """Looks whether the state that a module is given is its own, and has changed since it was taken."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._taken: dict[int, _Taken] = {}
+        self._kept: set[Place | None] = set()
+        self._last: dict[str, Any] | None = None
+
+    def on_state_taken(self, event: Event) -> None:
+        """Remembers a value of those that can be trained."""
+        names = (name for name, one in event.subject.named_parameters() if one.requires_grad)
+        tensor = event.state.get(next(names, None))
+        if tensor is None or not _is_live(event.subject, tensor):
+            return
+        if len(self._taken) >= _MOST:
+            self._taken = {key: one for key, one in self._taken.items() if one.tensor() is not None}
+        place = event.place
+        for other in self._taken.values():
+            before = other.tensor() if other.place == place else None
+            if before is not None and before._version != other.version:
+                self._kept.add(place)
+        if len(self._taken) < _MOST:
+            self._taken[id(tensor)] = _Taken(weakref.ref(tensor), tensor._version, place)
+
+    def on_state_loaded(self, event: Event) -> None:
+        """What it is given, before it is."""
+        values: Any = event.state.values() if hasattr(event.state, "values") else ()
+        for tensor in values:
+            taken = self._of(tensor)
+            if taken is None or not _is_live(event.subject, tensor):
+                continue
+            changed = tensor._version != taken.version
+            if changed or taken.place in self._kept:
+                told = self._finding(event, taken)
+                if changed:
+                    self.found(**told)
+                else:  # nothing happened since, so that it is wrong only if this was to end the training
+                    self._last = told
+            return
+
+    def on_step_ended(self, event: Event) -> None:
+        """The training goes on."""
+        self._last = None
+
+    def on_end(self, event: Event) -> None:
+        """What was loaded last."""
+        if self._last is not None:
+            self.found(**self._last)
+
+    def _of(self, tensor: Any) -> _Taken | None:
+        known = self._taken.get(id(tensor))
+        return None if known is None or known.tensor() is not tensor else known
+
+    def _finding(self, event: Event, taken: _Taken) -> dict[str, Any]:
+        name = self.names.module(event.subject)
+        return {
+            "message": f"The state that was kept is `{name}`'s own, and changes with each step",
+            "why": "`state_dict()` gives the tensors themselves: loading them later changes nothing",
+            "place": taken.place,
+            "fix": "Keep a copy: `copy.deepcopy(model.state_dict())`.",
+            "related": ((event.place, "loaded here, where it is what the model has anyway"),),
+            "cause": taken.place,
+        }
+
+
+def _is_live(module: Any, tensor: Any) -> bool:
+    """Whether a value is that of a parameter of the module, and no copy."""
+    where = tensor.data_ptr() if hasattr(tensor, "data_ptr") and hasattr(tensor, "_version") else 0
+    return bool(where) and any(one.data_ptr() == where for one in module.parameters())

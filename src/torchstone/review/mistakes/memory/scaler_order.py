@@ -16,12 +16,23 @@ further step is skipped.
 from __future__ import annotations
 
 import ast
+import re
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import Crash
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS709"
 NAME = "scaler-order"
@@ -82,6 +93,12 @@ GOOD = (
 )
 
 _CLIPS = ("torch.nn.utils.clip_grad_norm_", "torch.nn.utils.clip_grad_value_")
+
+_TIMES = 2
+"""Something is said when it was seen so often."""
+
+_SCALED_LIMIT = 1000
+"""A larger limit for gradients was multiplied by the scale."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -233,3 +250,128 @@ def _finding(file: File, node: ast.AST, backward: ast.Call, message: str, fix: F
         fix=fix,
         related=(file.related(backward, "the loss is scaled here"),),
     )
+
+
+@dataclass
+class _Turn:
+    """What happened to the scaled gradients of an optimizer since they came.
+
+    Args:
+        unscaled: by the scaler, or by hand.
+        clipped: where they were clipped before.
+        versions: of some gradients when they came.
+        clips: it was clipped so in so many steps.
+        steps: it was stepped without the scaler so often.
+    """
+
+    scaled: bool = False
+    unscaled: bool = False
+    clipped: Place | None = None
+    versions: list[Any] | None = None
+    clips: int = 0
+    steps: int = 0
+
+
+class Watch(Detector):
+    """Follows scaled gradients from their backward pass to the step."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._losses: dict[int, weakref.ref[Any]] = {}
+        self._turns: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
+        self._scaling: weakref.ref[Any] | None = None
+
+    def on_scaled(self, event: Event) -> None:
+        """A loss is multiplied by the scale."""
+        if event.subject.is_enabled() and hasattr(event.result, "grad_fn"):
+            self._losses = {id(event.result): weakref.ref(event.result)}
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Whose gradients are scaled now."""
+        loss = self._losses.get(id(event.subject))
+        scaled = loss is not None and loss() is event.subject
+        for optimizer, account in list(self.gradients.accounts.items()):
+            if account.gave == self.gradients.now:
+                turn = self._turns.setdefault(optimizer, _Turn())
+                turn.scaled, turn.unscaled, turn.clipped = scaled, False, None
+                turn.versions = _versions(optimizer) if scaled else None
+
+    def on_scaler(self, event: Event) -> None:
+        """The scaler divides them, or steps."""
+        turn = self._turns.get(event.optimizer) if event.optimizer is not None else None
+        if turn is None:
+            return
+        if event.action == "unscale_":
+            turn.unscaled = True
+        elif event.action == "step":
+            self._scaling = weakref.ref(event.optimizer)
+            if turn.scaled and turn.clipped is not None:
+                turn.clips += 1
+                if turn.clips == _TIMES:
+                    self._tell_clipped(event, turn.clipped)
+
+    def on_clip_began(self, event: Event) -> None:
+        """Clipped while they are scaled; a limit that was scaled too is meant."""
+        if not isinstance(event.limit, int | float) or event.limit > _SCALED_LIMIT:
+            return
+        for optimizer, _ in self.gradients.owners(event.subject):
+            turn = self._turns.get(optimizer)
+            if turn is not None and turn.scaled and not turn.unscaled:
+                if turn.versions == _versions(optimizer):
+                    turn.clipped = event.place
+                else:
+                    turn.unscaled = True
+
+    def on_step_began(self, event: Event) -> None:
+        """Stepped by the scaler, or plainly."""
+        optimizer = event.subject
+        turn = self._turns.get(optimizer)
+        by_scaler = self._scaling is not None and self._scaling() is optimizer
+        if turn is None or not turn.scaled or turn.unscaled or by_scaler or turn.clipped is not None:
+            return
+        if turn.versions != _versions(optimizer):
+            return
+        turn.steps += 1
+        if turn.steps == _TIMES:
+            self.found(
+                "The optimizer steps on gradients that are scaled: the loss was scaled, and `scaler.step` "
+                "was not called",
+                why="the gradients are as many times too large as the scale says",
+                place=event.place,
+                fix="Call `scaler.step(optimizer)` and `scaler.update()` instead.",
+                optimizer=type(optimizer).__name__,
+            )
+
+    def on_step_ended(self, event: Event) -> None:
+        """These gradients were used."""
+        self._scaling = None
+        turn = self._turns.get(event.subject)
+        if turn is not None:
+            turn.scaled = False
+
+    def _tell_clipped(self, event: Event, place: Place) -> None:
+        self.found(
+            "Gradients are clipped while they are scaled",
+            why="the limit is compared with gradients that are thousands of times too large, so that every "
+            "step is clipped to nearly nothing",
+            place=place,
+            fix="Call `scaler.unscale_(optimizer)` before clipping.",
+            related=((event.place, "the scaler divides them only here"),),
+        )
+
+    def on_crash(self, event: Event) -> None:
+        """A missing `update` is noticed by the scaler itself."""
+        crash = Crash(event.subject)
+        if re.search(r"has already been called (?:on this optimizer )?since the last update\(\)", crash.text):
+            self.found(
+                f"The scaler was not updated: {crash.text}",
+                why="`update()` ends the turn of each step, and makes the scale larger or smaller",
+                place=crash.place,
+                fix="Call `scaler.update()` once after the steps of each batch.",
+            )
+
+
+def _versions(optimizer: Any) -> list[Any]:
+    """How often some gradients were changed."""
+    held = [one.grad for group in optimizer.param_groups[:2] for one in group["params"][:4]]
+    return [None if one is None else (id(one), one._version) for one in held]

@@ -15,13 +15,22 @@ nothing at all is learned when something else in the loss requires a gradient.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS504"
 NAME = "everything-frozen"
@@ -57,6 +66,9 @@ GOOD = (
 )
 
 _KEEPING = {"to", "cuda", "cpu", "train", "eval", "parameters", "load_state_dict"}
+
+_STEPS = 3
+"""An optimizer is said to do nothing after so many steps."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -202,3 +214,49 @@ def _finding(file: File, made: ast.Call, frozen: ast.stmt, model: str) -> Findin
         fix=Fix("Freeze before the new layers are put in, or leave out those that should learn."),
         related=(file.related(frozen, "frozen here"),),
     )
+
+
+class Watch(Detector):
+    """Looks for a training in which every parameter of every optimizer is frozen."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._still: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    def on_backward(self, event: Event) -> None:
+        """A loss without a graph: torch will stop here."""
+        if not hasattr(event.subject, "requires_grad") or event.subject.requires_grad:
+            return
+        optimizers = [one for one, _ in list(self.gradients.accounts.items())]
+        if optimizers and all(self._is_frozen(optimizer) for optimizer in optimizers):
+            self._tell(optimizers[-1], event.place)
+
+    def on_step_began(self, event: Event) -> None:
+        """A step that can do nothing, while gradients arrive elsewhere."""
+        optimizer = event.subject
+        if not self.stream.sampled or not self._is_frozen(optimizer):
+            return
+        self._still[optimizer] = self._still.get(optimizer, 0) + 1
+        account = self.gradients.of(optimizer)
+        if self._still[optimizer] >= _STEPS and not account.gave_first:
+            self._tell(optimizer, event.place)
+
+    def _is_frozen(self, optimizer: Any) -> bool:
+        """Whether nothing in it can learn; a stand-in that only drives a schedule is in no model."""
+        held = list(parameters(optimizer))
+        if any(one.requires_grad or one.grad is not None for one in held):
+            return False
+        return any(self.names.parameter(one) is not None for one in held[:1])
+
+    def _tell(self, optimizer: Any, place: Place | None) -> None:
+        made = self.parts.optimizers.get(optimizer, (0, None))[1]
+        held = list(parameters(optimizer))
+        self.found(
+            f"All {len(held)} parameters of the optimizer are frozen: nothing can learn",
+            why="a parameter with `requires_grad=False` gets no gradient",
+            place=made or place,
+            fix="Freeze the parts that shall stay as they are, and put in new layers afterwards.",
+            related=((place, "nothing here needs a gradient"),),
+            parameters=self.names.parameters(held),
+            optimizer=type(optimizer).__name__,
+        )
