@@ -39,6 +39,7 @@ NAMES = [
     "predict",
     "resume",
     "train",
+    "watch",
 ]
 
 

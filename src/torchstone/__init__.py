@@ -10,7 +10,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchstone.api import check, evaluate, fit, list_models, list_runs, load, predict, resume, train
+    from torchstone.api import (
+        check,
+        evaluate,
+        fit,
+        list_models,
+        list_runs,
+        load,
+        predict,
+        resume,
+        train,
+        watch,
+    )
     from torchstone.errors import (
         ConfigError,
         DataError,
@@ -58,7 +69,9 @@ _HOME = {
     "load": "torchstone.api",
     "predict": "torchstone.api",
     "resume": "torchstone.api",
+    "load_ipython_extension": "torchstone.notebook",
     "train": "torchstone.api",
+    "watch": "torchstone.api",
 }
 """Where each public name is defined."""
 
@@ -101,6 +114,7 @@ __all__ = [
     "predict",
     "resume",
     "train",
+    "watch",
 ]
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from torchstone.config import TrainOptions
     from torchstone.evaluation.evaluate import Evaluation
+    from torchstone.finding import Severity
     from torchstone.review.paths import CheckOptions
     from torchstone.review.report import Report
     from torchstone.run import Run
@@ -28,6 +31,7 @@ def train(
     settings: Sequence[str] = (),
     force: bool = False,
     quiet: bool = False,
+    watch: bool = False,
     callbacks: Sequence[Callback] = (),
     **options: Unpack[TrainOptions],
 ) -> Run:
@@ -40,6 +44,7 @@ def train(
         settings: values as `"section.key=value"`, laid over everything else.
         force: replace the run directory if there is one.
         quiet: show no progress.
+        watch: look for mistakes while it trains, as `torchstone watch` does; they are added to the run's.
         callbacks: run beside the built-in ones.
         **options: the flags of `torchstone train` with `_` for `-`; see `torchstone.config.TrainConfig`.
 
@@ -57,7 +62,11 @@ def train(
 
     base = configuration.from_toml(config) if config is not None else None
     asked = configuration.with_settings(configuration.from_options(dict(options), base), list(settings))
-    return pipeline.train(data, asked, force=force, quiet=quiet, callbacks=callbacks)
+
+    def work() -> Run:
+        return pipeline.train(data, asked, force=force, quiet=quiet, callbacks=callbacks)
+
+    return _watched(work) if watch else work()
 
 
 def fit(
@@ -90,6 +99,7 @@ def fit(
     compile: bool = False,  # noqa: A002 - the same word as everywhere else
     force: bool = False,
     quiet: bool = False,
+    watch: bool = False,
 ) -> Run:
     """Trains your own module on your own data; nothing to subclass, nothing left behind on the module.
 
@@ -127,6 +137,7 @@ def fit(
         compile: compile the module for training.
         force: replace the run directory if there is one.
         quiet: show no progress.
+        watch: look for mistakes while it trains, as `torchstone watch` does; they are added to the run's.
 
     Returns:
         The run: `run.module` is `net`, `run.history` a frame with one row per epoch.
@@ -136,10 +147,11 @@ def fit(
         PreflightError: the module's output does not fit loss or data.
         Interrupted: stopped by a signal.
     """
-    arguments = dict(locals())
+    arguments = {name: value for name, value in locals().items() if name != "watch"}
     from torchstone import fitting
 
-    return fitting.fit(fitting.FitArguments(**arguments))
+    asked = fitting.FitArguments(**arguments)
+    return _watched(lambda: fitting.fit(asked)) if watch else fitting.fit(asked)
 
 
 def resume(
@@ -301,6 +313,45 @@ def check(*paths: str | Path, text: str | None = None, **options: Unpack[CheckOp
     if len(paths) > 1:
         raise UsageError(f"A text is one file: it has one name, and {len(paths)} were given.")
     return check_content(text, str(paths[0]) if paths else "text.py", asked)
+
+
+def watch(
+    *,
+    select: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    stop_on: Severity | None = None,
+    quiet: bool = False,
+) -> AbstractContextManager[Report]:
+    """Sees the mistakes of what runs inside of `with ts.watch() as report:`.
+
+    What runs computes what it did without; at the end of the block the findings are printed on stderr, and
+    are in the report.
+
+    Args:
+        select: codes, beginnings of codes, or names of the mistakes to look for; None: errors and warnings.
+        ignore: those not to look for.
+        stop_on: the least severity of a finding that ends the block at once.
+        quiet: print nothing.
+
+    Raises:
+        ConfigError: there is no such mistake.
+    """
+    from torchstone.review.session import Session
+
+    return Session(select=select, ignore=ignore, stop_on=stop_on, quiet=quiet)
+
+
+def _watched(work: Callable[[], Run]) -> Run:
+    """A training that is watched; what was found is added to its run."""
+    from torchstone.review.session import Session
+
+    with Session(quiet=True) as report:
+        run = work()
+    if report.findings:
+        from torchstone.flow.presentation import add_findings
+
+        add_findings(run, report.findings)
+    return run
 
 
 def _path_of(run: str | Path | Run) -> Path:

@@ -29,6 +29,7 @@ def train(  # noqa: D417 - the flags of the sections are described in `config.py
     force: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     quiet: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     json: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
+    watch: Annotated[bool, Parameter(group=_RUN, negative=())] = False,
     data_flags: Annotated[DataFlags | None, Parameter(name="*", group=Group("Data", sort_key=1))] = None,
     split_flags: Annotated[SplitFlags | None, Parameter(name="*", group=Group("Split", sort_key=2))] = None,
     model_flags: Annotated[ModelFlags | None, Parameter(name="*", group=Group("Model", sort_key=3))] = None,
@@ -57,13 +58,20 @@ def train(  # noqa: D417 - the flags of the sections are described in `config.py
         force: Replace the run directory if there is one.
         quiet: Print nothing but warnings and errors.
         json: Print the result as one JSON document on stdout.
+        watch: Look for mistakes while it trains, as torchstone watch does.
     """
     from torchstone import api
     from torchstone.cli.console import output_console, print_json
 
     options = given(data_flags, split_flags, model_flags, training_flags, output_flags)
     run = api.train(
-        list(data) or None, config=config, settings=set or (), force=force, quiet=quiet or json, **options
+        list(data) or None,
+        config=config,
+        settings=set or (),
+        force=force,
+        quiet=quiet or json,
+        watch=watch,
+        **options,
     )
     if json:
         print_json(run.summary())

@@ -26,6 +26,20 @@ def show_findings(findings: Sequence[Finding]) -> None:
         terminal.print_findings(Console(stderr=True), findings)
 
 
+def add_findings(run: Run, findings: Sequence[Finding]) -> None:
+    """Adds what was found beside a run to it, its directory and its report, and prints it on stderr."""
+    run.findings = [*run.findings, *findings]
+    show_findings(findings)
+    if run.path is None:
+        return
+    directory = RunDirectory(run.path)
+    directory.write_json(directory.findings_path, [finding.to_json() for finding in run.findings])
+    if run.restored is None:
+        write_fit_report(run)
+    else:
+        write_run_report(run, run.context.samples)
+
+
 def show_plan(restored: Restored, samples: Samples, device: str, notes: Sequence[str]) -> None:
     """Prints on stderr what is going to be trained on what."""
     training = restored.config.training

@@ -49,19 +49,31 @@ class Session(contextlib.AbstractContextManager[Report]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        watcher, self._watcher = self._watcher, None
-        if watcher is None:
-            return False
         stopped = isinstance(error, StoppedByFinding)
-        told = watcher.stop(None if stopped else error)
+        if error is not None and not stopped:
+            self.crashed(error)
+        self.finish()
+        return stopped
+
+    def crashed(self, error: BaseException) -> None:
+        """Tells what ended the block."""
+        if self._watcher is not None:
+            self._watcher.crashed(error)
+
+    def finish(self) -> Report:
+        """Ends watching, unless it has ended; gives the report."""
+        watcher, self._watcher = self._watcher, None
         report = self._report
+        if watcher is None:
+            return report
+        told = watcher.stop()
         report.findings, report.notes, report.steps = without_ignored(told.findings), told.notes, told.steps
         report.texts = _texts(report.findings)
         if not self._quiet and not watcher.is_child():
             from torchstone.review.output import watched
 
             sys.stderr.write(watched.render(report, colour=_has_colour()))
-        return stopped
+        return report
 
 
 def chosen(layer: Layer, script: str | None = None) -> frozenset[str]:
