@@ -18,6 +18,7 @@ from torchstone.review.catalogue import load_catalogue
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import Gradients
 from torchstone.review.leaves import Neglected
+from torchstone.review.mistake import Mistake
 from torchstone.review.naming import Names
 from torchstone.review.parts import Parts
 from torchstone.review.ranks import Ranks
@@ -70,12 +71,21 @@ class Watcher:
         self._on_finding = on_finding
         self._stopping = () if stop_on is None else SEVERITIES[: SEVERITIES.index(stop_on) + 1]
         self._detectors = [
-            mistake.detector(self)
+            detector
             for mistake in load_catalogue()
             if mistake.detector is not None and (codes is None or mistake.code in codes)
+            if (detector := self._made(mistake)) is not None
         ]
         self._process = os.getpid()
         self._crashed = False
+
+    def _made(self, mistake: Mistake) -> Detector | None:
+        """The detector of a mistake; None where it cannot be made."""
+        try:
+            return None if mistake.detector is None else mistake.detector(self)
+        except Exception as error:
+            self._failed(mistake.code, error)
+            return None
 
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
