@@ -8,9 +8,7 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(hidden)
 
     def forward(self, x):
-        steps, _ = self.rnn(x)
-        steps = self.norm(steps)
-        return steps[:, -1]  # TS311
+        return self.norm(self.rnn(x)[0][:, -1])  # TS311
 
 
 class WaveClassifier(nn.Module):

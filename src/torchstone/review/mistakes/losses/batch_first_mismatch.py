@@ -18,15 +18,24 @@ a sample depends on its neighbours in the batch.
 from __future__ import annotations
 
 import ast
+import weakref
+from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchstone.finding import Finding, Fix, Related, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.passes import tensors
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS311"
 NAME = "batch-first-mismatch"
@@ -315,3 +324,79 @@ def _fix(file: File, layer: Value) -> Fix:
     if last is None or text is None:
         return Fix(description)
     return Fix(description, safe=False, edits=(file.replace(last, f"{text}, batch_first=True"),))
+
+
+_KINDS = {"RNNBase": "recurrent layer", "MultiheadAttention": "attention layer"}
+_MOST_BATCHES = 4
+
+
+class _Batch(NamedTuple):
+    """A batch that a loader put together of samples in random order: the samples come first in it."""
+
+    samples: int
+    tensors: list[weakref.ref[Any]]
+    sizes: set[int]
+    shapes: set[tuple[int, ...]]
+
+
+class Watch(Detector):
+    """Looks at what layers that want the steps first are given, in sampled steps."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._batch: _Batch | None = None
+        self._seen: Counter[int] = Counter()
+
+    def on_batch(self, event: Event) -> None:
+        """A batch, whose first dimension is known."""
+        self._batch = None
+        if self.stream.sampled and _stacks_at_random(event.subject):
+            held = [tensor for tensor in tensors(event.data) if tensor.ndim >= 2]
+            samples = {int(tensor.shape[0]) for tensor in held}
+            if len(samples) == 1:
+                self._batch = _Batch(
+                    samples.pop(),
+                    [weakref.ref(tensor) for tensor in held],
+                    {tensor.numel() for tensor in held},
+                    {tuple(tensor.shape[:2]) for tensor in held},
+                )
+
+    def on_forward(self, event: Event) -> None:
+        """A layer that takes `(steps, samples, features)`, in two sampled steps."""
+        layer, batch = event.subject, self._batch
+        if batch is None or getattr(layer, "batch_first", True) or not event.args:
+            return
+        kinds = {kind.__name__ for kind in type(layer).__mro__}
+        kind = next((words for name, words in _KINDS.items() if name in kinds), None)
+        if kind is None or not _has_samples_first(event.args[0], batch):
+            return
+        self._seen[id(layer)] += 1
+        if self._seen[id(layer)] < 2:
+            return
+        name, shape = self.names.module(layer), list(event.args[0].shape)
+        self.found(
+            f"`{name}` is made without `batch_first=True` and given {batch.samples} samples first: the "
+            f"{kind} reads them as the steps of a sequence",
+            why="each sample's own steps are never read in order, and samples depend on their neighbours",
+            place=event.place,
+            fix="Make the layer with `batch_first=True`.",
+            shape=shape,
+            samples=batch.samples,
+        )
+
+
+def _stacks_at_random(loader: Any) -> bool:
+    sampler = type(getattr(loader, "sampler", None)).__name__
+    collate = getattr(loader, "collate_fn", None)
+    stacks = getattr(collate, "__name__", "") == "default_collate"
+    return stacks and loader.batch_size is not None and sampler in ("RandomSampler", "SubsetRandomSampler")
+
+
+def _has_samples_first(given: Any, batch: _Batch) -> bool:
+    if getattr(given, "ndim", 0) != 3 or given.shape[0] != batch.samples:
+        return False
+    if any(each() is given for each in batch.tensors):
+        return True
+    if given.shape[1] in (batch.samples, 1):
+        return False  # turned round, it would look the same
+    return given.numel() in batch.sizes or tuple(given.shape[:2]) in batch.shapes
