@@ -6,6 +6,9 @@ Reports a recurrent layer that is made without `batch_first=True` and given a lo
 that is made with `batch_first=True`, which takes the last sample and not the last step, and a layer of a
 transformer that is made without `batch_first=True` and given a loader's batch.
 
+A watched run compares what a recurrent or attention layer is given with the batch of a loader that shuffles
+and stacks: its samples stand first.
+
 ## Why is this bad?
 The state runs from one sample to the next, or attention looks at the other samples, and each sample's own
 sequence is never read in order. All shapes fit, so the program runs and learns little; what is predicted for

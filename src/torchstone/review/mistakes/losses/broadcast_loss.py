@@ -4,6 +4,10 @@
 Works out the shapes of prediction and target, through models, data sets, loaders and helpers, and reports a
 regression loss that is given `(N, 1)` and `(N,)`.
 
+A watched run compares the shapes that each regression loss is given: the same rows, of which one side has a
+dimension more. Pairs that were made with as many dimensions on both sides, as in quantile regression, are
+meant.
+
 ## Why is this bad?
 The two are broadcast to `(N, N)`: the loss is the mean over all pairs. Its best answer is the mean of the
 targets for every input, so training settles there whatever the inputs say. There is only a warning.

@@ -4,6 +4,8 @@
 Follows labels whose range can be read (a known data set, `randint`, numbers that are written out) and the
 size of the last layer to a cross-entropy, and reports labels below zero or not below that size.
 
+A watched run names the labels when the call fails, and on a graphics card before it does.
+
 ## Why is this bad?
 Labels are indices into the scores: of C scores only 0 to C - 1 exist. On the processor this fails with
 `Target 3 is out of bounds`, on a graphics card with a device-side assert that names another line.

@@ -4,6 +4,9 @@
 Follows the output of the model to `nn.BCELoss` or `F.binary_cross_entropy` and reports it when it comes
 straight from a linear or convolutional layer, with or without a clamp.
 
+A watched run names the values outside of [0, 1] where the loss fails, and reports scores of a layer that a
+clamp before the loss cuts often.
+
 ## Why is this bad?
 The loss takes logarithms of values that must lie in [0, 1]. Raw scores outside stop the run with an
 error, at best; a clamp hides it and cuts the gradient of every score outside.

@@ -4,6 +4,8 @@
 Follows the output of the model to `nn.NLLLoss` or `F.nll_loss` and reports it when it comes straight from
 a linear layer, a softmax or a sigmoid.
 
+A watched run looks at the graph of what the loss is given, and whether the exponentials of a row sum to 1.
+
 ## Why is this bad?
 The loss is only the negative of the target's value. Without log-softmax a model lowers it without end by
 making every score large (or reaches -1 with probabilities), and does not learn to tell classes apart as

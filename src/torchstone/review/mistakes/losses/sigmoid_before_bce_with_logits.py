@@ -4,6 +4,8 @@
 Follows the output of the model to `nn.BCEWithLogitsLoss` or `F.binary_cross_entropy_with_logits` and
 reports it when its last operation is a sigmoid or a softmax.
 
+A watched run looks at the graph of what the loss is given, through views and copies, and at its values.
+
 ## Why is this bad?
 The loss applies the sigmoid itself. Applied twice, predictions stay between 0.5 and 0.73: the loss has a
 floor and the gradients vanish. Nothing fails.

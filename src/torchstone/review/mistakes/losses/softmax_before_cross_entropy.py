@@ -4,6 +4,9 @@
 Follows the output of the model to `nn.CrossEntropyLoss` or `F.cross_entropy` and reports it when its last
 operation is a softmax or a sigmoid.
 
+A watched run looks at the graph of what the loss is given, through views and copies, and at some of the
+values: rows that sum to 1 over the classes.
+
 ## Why is this bad?
 Cross-entropy applies `log_softmax` itself. Applied to probabilities it sees scores between 0 and 1: the
 loss cannot fall near zero however right the model is, gradients are small, and training is slow or stops

@@ -4,6 +4,9 @@
 Reports a softmax whose output goes to a likelihood loss and that runs over the first dimension of rows of
 scores, and one over a dimension that has a single entry.
 
+A watched run reads the dimension of the softmax that such a loss is given from its graph. Square tables, as
+in the comparison of texts and pictures in both directions, are passed over.
+
 ## Why is this bad?
 Over dimension 0 the probabilities of each class sum to one over the batch: samples compete with each other,
 and what a sample gets depends on its neighbours. Over one entry a softmax is always 1, whatever the model

@@ -4,6 +4,8 @@
 Follows the dtype of targets through data sets, loaders and helpers, and reports class labels that are floats
 in a negative log-likelihood or a cross-entropy, and whole numbers in a binary cross-entropy.
 
+A watched run names the types when the call fails.
+
 ## Why is this bad?
 Class labels are indices and must be `long`; a binary cross-entropy computes with its targets, which must be
 floats. The call fails, often only when the first batch has gone through the whole model.

@@ -4,6 +4,8 @@
 Reports `F.dropout(x)` in a module without `training=`, whose default is True, and
 `scaled_dot_product_attention(..., dropout_p=...)` with a rate that does not depend on `self.training`.
 
+A watched run reports such a call when it drops something in a model that is in evaluation mode.
+
 ## Why is this bad?
 `model.eval()` cannot switch it off: predictions are noisy and worse than the model is, and differ from
 call to call.

@@ -5,6 +5,10 @@ Follows the mode of each model through the program, and reports a forward pass o
 data, with no backward pass and no step, of a model that has such layers and was never put into evaluation
 mode.
 
+A watched run looks at each whole pass over a loader without a backward pass or a step, of a model that was
+trained or loaded: in training mode, called once a batch and fed with the batch. Passes whose outputs are
+thrown away (for running statistics), and those right before which training mode was asked for, are meant.
+
 ## Why is this bad?
 Dropout removes part of the signal, and batch normalisation uses the batch's own statistics and changes
 its running ones by the evaluation data. The numbers that decide on the model are wrong, and evaluating

@@ -4,6 +4,8 @@
 Reports a forward pass of a model in evaluation mode over validation or test data, outside of
 `torch.no_grad()` and `torch.inference_mode()`, when no backward pass follows in the loop.
 
+A watched run reports a whole pass over a loader whose outputs have graphs that no backward pass uses.
+
 ## Why is this bad?
 Every intermediate result is kept until the output is dropped: evaluation needs several times the memory
 and more time, and outputs that are collected keep all of their graphs.

@@ -4,6 +4,9 @@
 Follows the mode of each model through the rounds of the epoch loop, and reports a training forward that
 runs in the evaluation mode which an earlier round's validation left behind.
 
+A watched run reports steps on gradients of evaluation mode alone, after the model was evaluated in that mode.
+A model that is in it from its first step on is meant so.
+
 ## Why is this bad?
 From the second epoch on dropout is off and batch normalisation uses frozen statistics: the model
 overfits, or learns with statistics of its first epoch. Nothing fails.
