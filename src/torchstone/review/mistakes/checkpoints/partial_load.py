@@ -18,13 +18,22 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import reaching
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS803"
 NAME = "partial-load"
@@ -64,6 +73,9 @@ _DELIBERATE = re.compile(
 _PARTS = re.compile(
     r"missing|unexpected|incompatible|strip_prefix|consume_prefix|removeprefix", re.IGNORECASE
 )
+
+_FEW = 0.1
+"""When no more than this part of a state has a place in the model, it is another model's state."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -151,3 +163,64 @@ def _finding(file: File, call: ast.Call) -> Finding:
         why="after a prefix like `module.` or a renamed layer nothing is loaded, and nobody looks",
         fix=Fix("Leave out `strict=False`, or look at the `missing_keys` and `unexpected_keys`."),
     )
+
+
+@dataclass
+class _Load:
+    """A load of which hardly anything arrived.
+
+    Args:
+        matched: so many values of the state had a place in the module.
+        given: of so many.
+        unexpected: a name of the state.
+        missing: a name of the module.
+        place: where.
+    """
+
+    matched: int
+    given: int
+    unexpected: str
+    missing: str
+    place: Place | None
+
+
+class Watch(Detector):
+    """Looks for a module that is used after a load of which nothing, or hardly anything, arrived."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._loads: weakref.WeakKeyDictionary[Any, _Load] = weakref.WeakKeyDictionary()
+
+    def on_state_load_ended(self, event: Event) -> None:
+        """How much of the state arrived; a later load may mend it."""
+        self._loads.pop(event.subject, None)
+        missing = list(getattr(event.result, "missing_keys", ()))
+        unexpected = list(getattr(event.result, "unexpected_keys", ()))
+        given = len(event.state)
+        matched = given - len(unexpected)
+        if missing and unexpected and matched <= _FEW * given:
+            self._loads[event.subject] = _Load(matched, given, unexpected[0], missing[0], event.place)
+
+    def on_forward_began(self, event: Event) -> None:
+        """The module is used as it is."""
+        if not self._loads:
+            return
+        for module in event.subject.modules():
+            load = self._loads.pop(module, None)
+            if load is not None:
+                self._tell(module, load, event.place)
+
+    def _tell(self, module: Any, load: _Load, used: Place | None) -> None:
+        name = self.names.module(module)
+        how_many = f"only {load.matched}" if load.matched else "none"
+        self.found(
+            f"`{name}` took {how_many} of {load.given} values that it was given: the state has "
+            f"`{load.unexpected}` where the model has `{load.missing}`",
+            why="with `strict=False` names that do not match are passed over, and the rest stays random",
+            place=load.place,
+            fix="Rename the keys of the state, such as by leaving out a prefix, and load it strictly.",
+            related=((used, "the model is used here as it is"),),
+            severity="warning" if load.matched else "error",
+            matched=load.matched,
+            given=load.given,
+        )

@@ -17,14 +17,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Edit, Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.scopes import FunctionNode
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS710"
 NAME = "autocast-around-backward"
@@ -187,3 +194,26 @@ def _ends_a_step(node: ast.stmt) -> bool:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return False
     return call.func.attr in _ENDS_A_STEP
+
+
+class Watch(Detector):
+    """Looks for backward passes inside of autocast."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._seen: dict[Place | None, int] = {}
+
+    def on_backward(self, event: Event) -> None:
+        """Seen at a second step at the same line, it is how the loop is written."""
+        if not event.autocast or not self.stream.sampled:
+            return
+        place = event.place
+        before = self._seen.setdefault(place, self.stream.step)
+        if before != self.stream.step and self.gradients.accounts:
+            self.found(
+                "The backward pass runs inside of autocast",
+                why="each operation of it runs in the type that its forward had; autocast around it changes "
+                "others too",
+                place=place,
+                fix="Let the `with` block end before `backward()`.",
+            )

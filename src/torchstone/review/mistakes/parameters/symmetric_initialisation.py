@@ -15,11 +15,18 @@ zeros even the gradients of all but the last layer are zero.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS514"
 NAME = "symmetric-initialisation"
@@ -57,6 +64,9 @@ GOOD = (
 
 _LAYERS = {f"torch.nn.{name}" for name in ("Linear", "Conv1d", "Conv2d", "Conv3d")}
 _CONSTANT = ("zeros_", "ones_", "constant_")
+
+_STEPS = 10
+"""What begins at zero on purpose has left it after so many steps."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -116,3 +126,55 @@ def _finding(file: File, call: ast.Call, layer: str) -> Finding:
         why="equal units get equal gradients",
         fix=Fix("Draw the weights, such as with `nn.init.kaiming_uniform_`."),
     )
+
+
+class Watch(Detector):
+    """Looks for weights whose units are all alike, and stay so while they are trained."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._alike: weakref.WeakKeyDictionary[Any, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+
+    def on_step_began(self, event: Event) -> None:
+        """Which weights are so when the training begins."""
+        optimizer = event.subject
+        if optimizer in self._alike or not self.stream.sampled:
+            return
+        held = (one for group in optimizer.param_groups for one in group["params"] if group["lr"])
+        self._alike[optimizer] = [weakref.ref(one) for one in held if _is_alike(one)]
+
+    def on_step_ended(self, event: Event) -> None:
+        """What starts at zero on purpose, such as a last layer, is so no longer."""
+        waiting = self._alike.get(event.subject)
+        if not waiting or not self.stream.sampled or self.gradients.of(event.subject).steps < _STEPS:
+            return
+        weights = [one for one in (reference() for reference in waiting) if one is not None]
+        self._alike[event.subject] = []
+        for weight in weights:
+            name = self.names.parameter(weight)
+            if name is not None and weight.grad is not None and _is_alike(weight):
+                self._tell(event, name, weight)
+
+    def _tell(self, event: Event, name: str, weight: Any) -> None:
+        optimizer = event.subject
+        made = self.parts.optimizers.get(optimizer, (0, None))[1]
+        rest = "all zero" if not bool(weight.any()) else "all alike"
+        self.found(
+            f"The {weight.shape[0]} units of `{name}` are {rest}, and still are after {_STEPS} steps",
+            why="units that begin alike get the same gradient: they stay one unit",
+            place=made or event.place,
+            fix="Begin with random weights, such as `nn.init.xavier_uniform_`.",
+            related=((event.place, "trained here"),),
+            cause=made,
+            parameters=name,
+        )
+
+
+def _is_alike(weight: Any) -> bool:
+    """Whether the rows of a matrix or the filters of a convolution are all equal; waits for the device."""
+    if weight.dim() < 2 or weight.shape[0] < 2 or not weight.requires_grad or not weight.is_contiguous():
+        return False
+    rows = weight.detach().view(weight.shape[0], -1)
+    if rows.shape[1] < 1 or rows[0][:4].tolist() != rows[1][:4].tolist():
+        return False
+    return bool((rows == rows[:1]).all())
