@@ -108,8 +108,12 @@ _children: list[_Child] = []
 
 def _arrive(function: Callable[..., Any], folder: str, codes: frozenset[str] | None) -> Callable[..., Any]:
     """Runs in the other process when it receives the function."""
-    child = _Child(Path(folder), codes)
+    try:
+        child = _Child(Path(folder), codes)
+        child.begin()
+    except Exception as error:  # the program goes on, whatever fails here
+        sys.stderr.write(f"torchstone: a process is not watched: {type(error).__name__}: {error}\n")
+        return function
     _children.append(child)  # lives as long as the process
-    child.begin()
     multiprocessing.util.register_after_fork(child, _Child.begin)  # some versions forget what was before
     return function

@@ -2,13 +2,14 @@
 
 `epoch_began`: subject the loader, when iteration begins; `epoch` (see `review/epochs.py`). `fetching`:
 before a batch is put together in this process; `indices`. `batch`: subject the loader; `data`, `number`
-(counted from 0 in the epoch), `epoch`, `samples`. `epoch_ended`: `batches`, `epoch`.
+(counted from 0 in the epoch), `epoch`, `samples`, `waited` (seconds). `epoch_ended`: `batches`, `epoch`.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+import time
 import weakref
 from collections import deque
 from typing import Any
@@ -58,6 +59,7 @@ def install(stream: Stream) -> None:
     def following(self: Any) -> Any:
         number, epoch = self._num_yielded, known.epochs.get(self)
         loader = None if epoch is None else epoch.loader
+        began = time.perf_counter()
         try:
             data = original(self)
         except StopIteration:
@@ -65,11 +67,14 @@ def install(stream: Stream) -> None:
                 uses.ended(epoch)
                 stream.emit("epoch_ended", loader, batches=number, epoch=epoch)
             raise
+        waited = time.perf_counter() - began
         indices = known.next_indices(self)
         if epoch is not None and not stream.quiet:
             uses.began(epoch)
             samples = Samples(data, indices)
-            stream.emit("batch", loader, data=data, number=number, epoch=epoch, samples=samples)
+            stream.emit(
+                "batch", loader, data=data, number=number, epoch=epoch, samples=samples, waited=waited
+            )
         return data
 
     stream.replace(_BaseDataLoaderIter, "__next__", following)

@@ -16,14 +16,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.devices import loader_behind
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import LoopNode
 from torchstone.review.syntax.training import runs_once
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS702"
 NAME = "empty-cache-in-loop"
@@ -120,3 +127,37 @@ def _finding(file: File, call: ast.Call, loop: LoopNode) -> Finding:
         fix=Fix("Leave it out, or call it where another program is to get the memory."),
         related=(file.related(loop, "this loop goes over batches"),),
     )
+
+
+_STEPS = 8
+"""In so many steps one after the other, none of them the first of a pass over a loader."""
+
+
+class Watch(Detector):
+    """Counts the steps after each of which the same line empties the cache."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._calls: dict[Place, tuple[int, int]] = {}
+
+    def on_epoch_began(self, event: Event) -> None:
+        """What is done once in an epoch is no matter."""
+        self._calls.clear()
+
+    def on_cache_emptied(self, event: Event) -> None:
+        """Judges the line."""
+        place, step = event.place, self.stream.step
+        if place is None:
+            return
+        last, times = self._calls.get(place, (step - 1, 0))
+        times = times + 1 if step == last + 1 else times if step == last else 1
+        self._calls[place] = (step, times)
+        if times >= _STEPS:
+            self.found(
+                f"`{event.subject}()` runs after every step: each time the device is waited for and its "
+                "memory asked for anew",
+                why="it frees nothing that the next step could not use anyway",
+                place=place,
+                fix="Leave it out, or call it where another program is to get the memory.",
+                steps=times,
+            )

@@ -16,15 +16,24 @@ At the next layer in float32 the program stops.
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import Origin, resolved
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS706"
 NAME = "float64-creep"
@@ -193,3 +202,98 @@ def _finding(file: File, call: ast.Call, kept: ast.expr, name: str) -> Finding:
         why="twice the memory, slow on GPUs, and an error at the next layer in float32",
         fix=Fix("Convert it with `.float()`.", edits=edits),
     )
+
+
+_LISTED = 5
+
+
+class Watch(Detector):
+    """Looks for models in float32 that are given no float64 and return it."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._places: dict[int, tuple[weakref.ref[Any], Place | None]] = {}
+        """Of double parameters, by identity: where each was made part of a module."""
+        self._first: weakref.ref[Any] | None = None
+        """The innermost module, in the forward that goes on, that made double of what was not."""
+        self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    def on_registered(self, event: Event) -> None:
+        """A parameter is made part of a module."""
+        if getattr(event.part, "dtype", None) is not None and _is_double(event.part):
+            self._places[id(event.part)] = (weakref.ref(event.part), event.place)
+
+    def on_forward_began(self, event: Event) -> None:
+        """A forward begins."""
+        self._first = None
+
+    def on_forward(self, event: Event) -> None:
+        """Judges the whole model when it ends."""
+        if not self.stream.sampled:
+            return
+        given = _floats((event.args, event.kwargs))
+        creeps = any(map(_is_double, _floats(event.output))) and not any(map(_is_double, given))
+        if creeps and self._first is None and _own_work(event.subject):
+            self._first = weakref.ref(event.subject)
+        if not event.root or not creeps or not given or not event.recording:
+            return
+        self._seen[event.subject] = self._seen.get(event.subject, 0) + 1
+        if self._seen[event.subject] == 2:
+            self._judge(event)
+
+    def _judge(self, event: Event) -> None:
+        parts = [(name, one) for name, one in event.subject.named_parameters() if one.is_floating_point()]
+        double = [(name, one) for name, one in parts if _is_double(one)]
+        buffers = [(name, one) for name, one in event.subject.named_buffers() if _is_double(one)]
+        source = self._first() if self._first is not None else None
+        if 2 * len(double) >= len(parts) or _is_meant(type(event.subject)) or _is_meant(type(source)):
+            return
+        cause = [self.names.parameter(one) or name for name, one in (*double, *buffers)][:_LISTED]
+        known, made = self._places.get(id(double[0][1]), (None, None)) if double else (None, None)
+        where = made if known is not None and known() is double[0][1] else None
+        if not cause and source is None:
+            return
+        origin = (
+            f"{', '.join(cause)} {'is' if len(cause) == 1 else 'are'} float64"
+            if cause
+            else (f"it is made in the forward of {type(source).__name__}")
+        )
+        self.found(
+            f"{self.names.module(event.subject)} is in float32 and gives float64: {origin}",
+            why="twice the memory, slow on GPUs, and an error at the next layer in float32",
+            place=where or event.place,
+            fix="Convert it with `.float()` where it is made.",
+            related=((event.place, "this output is float64"),) if where is not None else (),
+            cause=id(event.subject),
+            module=self.names.module(source) if source is not None else None,
+        )
+
+
+def _is_double(tensor: Any) -> bool:
+    return str(tensor.dtype) == "torch.float64"
+
+
+def _floats(value: Any, depth: int = 0) -> list[Any]:
+    """The floating-point tensors of what a module is given or gives."""
+    if hasattr(value, "is_floating_point"):
+        return [value] if value.is_floating_point() else []
+    if depth < 3 and isinstance(value, dict):
+        value = list(value.values())
+    if depth < 3 and isinstance(value, list | tuple):
+        return [tensor for each in value for tensor in _floats(each, depth + 1)]
+    return []
+
+
+def _own_work(module: Any) -> bool:
+    """Whether a module computes itself; a container leaves that to its parts."""
+    return not type(module).__module__.startswith("torch.nn.modules.container")
+
+
+def _is_meant(kind: type) -> bool:
+    """Whether the source of a class of the user's speaks of the type."""
+    if kind.__module__.startswith("torch."):
+        return False
+    try:
+        return _MEANT.search(inspect.getsource(kind)) is not None
+    except (OSError, TypeError):
+        return True  # it cannot be known
