@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import weakref
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,16 @@ class Look:
         self.times = 0
         self.recording = False
         """An output had a graph."""
+        self.open = False
+        """An output had a graph, or is of a kind that cannot be looked into while gradients are recorded."""
 
     def count(self, event: Event) -> None:
         """Another call."""
         self.times += 1
-        self.recording = self.recording or any(tensor.requires_grad for tensor in tensors(event.output))
+        held = tensors(event.output)
+        recording = any(tensor.requires_grad for tensor in held)
+        self.recording = self.recording or recording
+        self.open = self.open or recording or (not held and event.values.get("recording", True))
 
 
 class Pass:
@@ -70,7 +76,7 @@ class PassDetector(Detector):
     """Gives each module that a whole pass without training called to `judge`.
 
     An output that has a graph may be used by a backward pass after the loop: then the verdict waits for the
-    module's next call, or the program's end.
+    next backward pass. If that comes for a batch of another pass, or never, it was not for these outputs.
     """
 
     def __init__(self, watcher: Watcher) -> None:
@@ -105,8 +111,6 @@ class PassDetector(Detector):
         """A module is called by the program."""
         if not event.root:
             return
-        if self._waiting:
-            self._settle(event.subject)
         seen = self._current
         if seen is None or seen.trained:
             return
@@ -120,13 +124,11 @@ class PassDetector(Detector):
         look.count(event)
 
     def on_backward(self, event: Event) -> None:
-        """What was seen so far belongs to training."""
-        self._waiting.clear()
+        """What was seen of the pass that goes on belongs to training."""
         self._train()
 
     def on_gradient(self, event: Event) -> None:
         """`torch.autograd.grad`: as `backward`."""
-        self._waiting.clear()
         self._train()
 
     def on_step_began(self, event: Event) -> None:
@@ -156,28 +158,30 @@ class PassDetector(Detector):
             module = look.module()
             if module is None or not look.fed or look.discarded or not self._is_trained(module):
                 continue
-            if look.recording:
+            if look.open:
                 self._waiting = [*self._waiting[-_MOST_MODULES:], (seen, look)]
             else:
                 self.judge(seen, look, module)
 
     def on_end(self, event: Event) -> None:
         """Nothing comes after."""
-        self._settle(None)
+        self._settle()
 
-    def _settle(self, called: Any) -> None:
-        """Judges what waited for the next call of a module; of all, where it is None."""
+    def _settle(self) -> None:
+        """Judges what waited."""
         waiting, self._waiting = self._waiting, []
         for seen, look in waiting:
             module = look.module()
-            if module is None:
-                continue
-            if called is None or module is called:
+            if module is not None:
                 self.judge(seen, look, module)
-            else:
-                self._waiting.append((seen, look))
 
     def _train(self) -> None:
+        """Gradients come: of a batch, then those that wait were not for them; else they may have been."""
+        current = self._current
+        if self._waiting:
+            if current is not None and not current.trained and current.looks:
+                self._settle()
+            self._waiting.clear()
         for seen in self._open.values():
             seen.trained = True
             seen.looks.clear()
@@ -205,7 +209,7 @@ def tensors(value: Any, depth: int = 3) -> list[Any]:
     if not depth:
         return []
     held: Any = ()
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         held = value.values()
     elif isinstance(value, list | tuple):
         held = value

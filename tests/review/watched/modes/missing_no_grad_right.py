@@ -33,6 +33,13 @@ outputs = [(model(x), y) for x, y in training]
 loss = torch.stack([nn.functional.cross_entropy(output, y) for output, y in outputs]).mean()
 loss.backward()
 optimizer.step()
+optimizer.zero_grad()
+total = 0.0
+for loader in (training, testing):  # several parts at once
+    for x, y in loader:
+        total = total + nn.functional.cross_entropy(model(x), y, reduction="sum")
+total.backward()
+optimizer.step()
 for parameter in model.parameters():
     parameter.requires_grad_(False)
 features = [model(x) for x, _ in testing]

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import ast
 import weakref
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -348,7 +347,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._batch: _Batch | None = None
-        self._seen: Counter[int] = Counter()
+        self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
     def on_batch(self, event: Event) -> None:
         """A batch, whose first dimension is known."""
@@ -373,8 +372,8 @@ class Watch(Detector):
         kind = next((words for name, words in _KINDS.items() if name in kinds), None)
         if kind is None or not _has_samples_first(event.args[0], batch):
             return
-        self._seen[id(layer)] += 1
-        if self._seen[id(layer)] < 2:
+        self._seen[layer] = self._seen.get(layer, 0) + 1
+        if self._seen[layer] < 2:
             return
         name, shape = self.names.module(layer), list(event.args[0].shape)
         self.found(

@@ -122,6 +122,10 @@ def _finding(file: File, observation: Observation, mark: Mark) -> Finding:
     )
 
 
+_Owned = weakref.WeakKeyDictionary[Any, tuple[int, bool]]
+"""For each module how many groups its optimizer had, and whether it trains the module."""
+
+
 class _Window:
     """What one module did since the last step on its parameters.
 
@@ -155,7 +159,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._windows: weakref.WeakKeyDictionary[Any, _Window] = weakref.WeakKeyDictionary()
-        self._owners: weakref.WeakKeyDictionary[Any, dict[int, bool]] = weakref.WeakKeyDictionary()
+        self._owners: weakref.WeakKeyDictionary[Any, _Owned] = weakref.WeakKeyDictionary()
 
     def on_mode(self, event: Event) -> None:
         """Evaluation mode is set."""
@@ -226,9 +230,11 @@ class Watch(Detector):
 
     def _trains(self, optimizer: Any, module: Any) -> bool:
         """Whether an optimizer has at least half of what can be trained of a module."""
-        known = self._owners.setdefault(optimizer, {})
-        if id(module) not in known:
+        known = self._owners.setdefault(optimizer, weakref.WeakKeyDictionary())
+        groups, trained = known.get(module, (0, False))
+        if groups != len(optimizer.param_groups):
             held = {id(one) for group in optimizer.param_groups for one in group["params"]}
             own = [id(one) for one in module.parameters() if one.requires_grad]
-            known[id(module)] = bool(own) and sum(one in held for one in own) * 2 >= len(own)
-        return known[id(module)]
+            trained = bool(own) and sum(one in held for one in own) * 2 >= len(own)
+            known[module] = (len(optimizer.param_groups), trained)
+        return trained
