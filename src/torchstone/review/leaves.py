@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,3 +105,9 @@ def abandoned(optimizer: Any) -> bool:
         for parameter in held
         for owner in gc.get_referrers(parameter)
     )
+
+
+def is_wrapped(tensor: Any) -> bool:
+    """Whether a tensor stands for many inside of `torch.func`, and must not leave it."""
+    inside: bool = sys.modules["torch"]._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return inside

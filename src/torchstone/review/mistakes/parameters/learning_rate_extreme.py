@@ -15,13 +15,21 @@ one. A rate of zero changes nothing at all.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import given
 from torchstone.review.syntax.training import optimized_models
+from torchstone.review.updates import Updates
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS511"
 NAME = "learning-rate-extreme"
@@ -51,6 +59,15 @@ GOOD = (
 
 _ADAMS = {"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop"}
 _SETTING = ("param_groups", "chedul", "LambdaLR", "grad_scale", "lr_lambda")
+
+_TOO_FAR = 1.0
+"""The rule of thumb is an update of about 1e-3 of the weights (Stanford CS231n, "Ratio of weights:updates",
+cs231n.github.io/neural-networks-3); this is a thousand times as much."""
+
+_STEPS = 4
+"""So many measured steps in a row went too far, on average."""
+
+_SEARCHES = {"LBFGS", "Rprop"}
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -90,3 +107,50 @@ def _finding(file: File, made: ast.Call, message: str, direction: str) -> Findin
         why="the weights are far from anything useful at once, or stay as they are",
         fix=Fix(f"Use a {direction} rate, such as 1e-3."),
     )
+
+
+class Watch(Detector):
+    """Compares how far a step moves the weights with the weights themselves."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._updates = Updates()
+        self._ratios: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
+
+    def on_step_began(self, event: Event) -> None:
+        """The weights before; a line search may go far with its first steps."""
+        if self.stream.sampled and type(event.subject).__name__ not in _SEARCHES:
+            self._updates.began(event.subject)
+
+    def on_step_ended(self, event: Event) -> None:
+        """Judges some steps in a row in which all that was measured went too far."""
+        measured = self._updates.ended()
+        if not measured:
+            return
+        ratios = self._ratios.setdefault(event.subject, [])
+        least = min(ratio for _, ratio, _ in measured)
+        # The weights grow with such steps, so that the later ones look smaller beside them.
+        if not _TOO_FAR / 4 <= least < float("inf"):
+            ratios.clear()
+            return
+        ratios.append(least)
+        names = [self.names.parameter(weight) for weight, _, _ in measured]
+        if len(ratios) < _STEPS or None in names:
+            return
+        if sum(ratios) < _TOO_FAR * len(ratios):
+            ratios.clear()
+            return
+        optimizer = event.subject
+        made = self.parts.optimizers.get(optimizer, (0, None))[1]
+        rate = optimizer.param_groups[0]["lr"]
+        self.found(
+            f"With a rate of {float(rate):g} each step moves `{names[0]}` by {ratios[0]:.2g} times its own "
+            "length",
+            why="steps of about a thousandth of the weights are usual; such steps forget what was learned",
+            place=made or event.place,
+            fix="Make the rate smaller.",
+            related=((event.place, "stepped here"),),
+            cause=id(optimizer),
+            ratios=[round(ratio, 3) for ratio in ratios],
+            rate=float(rate),
+        )
