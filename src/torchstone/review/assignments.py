@@ -6,6 +6,7 @@ import ast
 import linecache
 from functools import lru_cache
 from types import FrameType
+from typing import TypeGuard
 
 from torchstone.review.places import Place
 
@@ -111,3 +112,28 @@ def _tree(file: str) -> ast.Module | None:
         return ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):
         return None
+
+
+def call_before(frame: FrameType, line: int, name: str) -> Place | None:
+    """The one line up to a line of a function that calls something of a name; None where there are more.
+
+    Args:
+        frame: the function at work.
+        line: where it is.
+        name: of a function or a method; `div` stands for `/`, too.
+    """
+    path = _path(frame, line)
+    functions = [each for each in path if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    within: ast.AST | None = functions[-1] if functions else _tree(frame.f_code.co_filename)
+    lines = {node.lineno for node in ast.walk(within) if _calls(node, name)} if within is not None else set()
+    before = {each for each in lines if each <= line}
+    return Place(frame.f_code.co_filename, before.pop()) if len(before) == 1 else None
+
+
+def _calls(node: ast.AST, name: str) -> TypeGuard[ast.expr]:
+    if isinstance(node, ast.BinOp):
+        return name == "div" and isinstance(node.op, ast.Div)
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    return name == (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None))

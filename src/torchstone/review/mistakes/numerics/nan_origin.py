@@ -1,0 +1,485 @@
+"""A NaN or an infinity appears in the loss or in the gradients, and is trained on.
+
+## What it does
+Looks at the loss of each backward pass, and in sampled steps at the gradients. At the first value that is
+not finite the batch is given to the model once more, with the same random state, every operation is looked
+at, and the one that made it is named: its module, its line, the ranges of its inputs, the samples of the
+batch. In between, a run pays for one look at one number. Infinities that mask something, and gradients that
+overflow under a `GradScaler`, which skips such steps, are left alone.
+
+## Why is this bad?
+The optimizer's step writes the NaN into every parameter that the gradient reaches. From then on everything is
+NaN, and nothing shows where it began.
+
+## References
+- [torch.autograd.detect_anomaly](https://docs.pytorch.org/docs/stable/autograd.html#anomaly-detection)
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import weakref
+from collections import deque
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from torchstone.finding import Severity
+from torchstone.review.assignments import call_before
+from torchstone.review.crashes import is_tensor, tensors
+from torchstone.review.detector import Detector
+from torchstone.review.mistake import Example
+
+if TYPE_CHECKING:
+    from torchstone.review.events.replaying import Operation
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
+
+CODE = "TS601"
+NAME = "nan-origin"
+SEVERITY: Severity = "error"
+
+BAD = (
+    Example(
+        """
+        import torch
+        from torch import nn
+
+        class Attention(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.score = nn.Linear(4, 1)
+                nn.init.ones_(self.score.weight)
+
+            def forward(self, x):
+                weights = torch.exp(self.score(x))  # TS601
+                return (weights * x).sum(1) / weights.sum(1)
+
+        model = nn.Sequential(Attention(), nn.Linear(4, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for size in (1, 1, 1e5):
+            loss = model(torch.ones(8, 5, 4) * size).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """
+    ),
+)
+GOOD = (
+    """
+    import torch
+    from torch import nn
+
+    model = nn.Linear(4, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    allowed = torch.ones(8, 6).tril().bool()
+    for _ in range(3):
+        scores = model(torch.randn(8, 4)).masked_fill(~allowed, float("-inf"))
+        loss = -scores.softmax(1)[:, 0].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    """,
+)
+
+_CALLS = 8
+"""So many calls of modules are kept in mind, weakly."""
+
+_REPLAYS = 8
+"""So often a batch is given once more, where nothing is found."""
+
+_FIXES = {
+    "log": "Keep its input above 0: `x.clamp_min(1e-8).log()`, or a function that takes logits.",
+    "log10": "Keep its input above 0: `x.clamp_min(1e-8)`.",
+    "log2": "Keep its input above 0: `x.clamp_min(1e-8)`.",
+    "div": "Add a small number to the divisor.",
+    "exp": "Subtract the maximum first, or use `softmax` or `logsumexp`.",
+    "sqrt": "Add a small number below the root; its gradient at 0 is infinite.",
+    "rsqrt": "Add a small number to its input.",
+    "pow": "Keep its base above 0.",
+    "norm": "Add a small number below the root; the gradient of a norm is not defined at 0.",
+    "std": "Add a small number to the variance; the gradient of a deviation of 0 is infinite.",
+    "softmax": "Leave at least one entry unmasked: a row of nothing but -inf has no softmax.",
+    "acos": "Keep its input inside of -1 and 1.",
+    "asin": "Keep its input inside of -1 and 1.",
+}
+_ALIKE = {"truediv": "div", "linalg_vector_norm": "norm", "linalgVectorNorm": "norm", "_softmax": "softmax"}
+
+
+class _Call:
+    """A call of a module by the program, kept weakly."""
+
+    __slots__ = ("args", "gradients", "held", "kwargs", "module", "place", "state")
+
+    def __init__(self, event: Event, state: Any) -> None:
+        self.module = weakref.ref(event.subject)
+        self.args = _weak(event.args)
+        self.kwargs = _weak(event.kwargs)
+        self.state = state
+        self.place: Place | None = None
+        self.gradients: list[tuple[int, Any]] = []
+        self.held: Any = None
+
+    def hold(self) -> None:
+        """Keeps what it was given alive, to the end of a backward pass."""
+        self.held = _strong(self.args), _strong(self.kwargs)
+
+    def let_go(self) -> None:
+        """Keeps nothing alive."""
+        self.held = None
+        self.gradients.clear()
+
+
+class Watch(Detector):
+    """Looks at losses and gradients, and has the batch replayed when one is bad."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._calls: deque[_Call] = deque(maxlen=_CALLS)
+        self._pending: dict[str, Any] | None = None
+        self._left = _REPLAYS
+        self._loss_was_bad = False
+
+    @cached_property
+    def _replaying(self) -> Any:
+        return _replaying()
+
+    def on_gradient(self, event: Event) -> None:
+        """Gradients that are returned are of no backward pass."""
+        for call in self._calls:
+            call.let_go()
+
+    def on_forward_began(self, event: Event) -> None:
+        """What a module is given, and the random state."""
+        if self._left and event.recording:
+            state = self._replaying.random_state()
+            if state is None:
+                return
+            self._calls.append(_Call(event, state))
+            if self.stream.sampled:
+                self._calls[-1].place = event.place
+
+    def on_forward(self, event: Event) -> None:
+        """In sampled steps, the gradient that will come to its output is kept until the pass ends."""
+        if (
+            not self._left
+            or not event.root
+            or not event.recording
+            or not self.stream.sampled
+            or not self._calls
+        ):
+            return
+        call = self._calls[-1]
+        if call.module() is not event.subject:
+            return
+        for position, tensor in enumerate(tensors(event.output)):
+            if tensor.grad_fn is not None:
+                tensor.grad_fn.register_prehook(_keeping(call.gradients, position, tensor.output_nr))
+
+    def on_backward(self, event: Event) -> None:
+        """Looks at the loss."""
+        loss = event.subject
+        if not self._left or not is_tensor(loss) or loss.numel() != 1:
+            return
+        self._pending = None
+        self._loss_was_bad = False
+        if self.stream.sampled or loss.device.type == "cpu":
+            if not math.isfinite(loss.detach().item()):
+                self._loss_was_bad = True
+                self._trace_forward(event)
+            elif self.stream.sampled:
+                for call in self._calls:
+                    call.hold()
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Looks at the gradients, in sampled steps."""
+        if not self._left:
+            return
+        if self._loss_was_bad:
+            overflowed = not bool(event.subject.detach().isnan().any())
+            if overflowed and not self._gradients_are_bad():
+                self._pending = None  # the loss alone, such as one that was scaled
+        elif self.stream.sampled and self._gradients_are_bad():
+            self._trace_backward(event)
+        for call in self._calls:
+            call.let_go()
+
+    def _gradients_are_bad(self) -> bool:
+        held = [parameter for call in self._calls for parameter in _parameters(call.module())]
+        gradients = {id(one): one.grad for one in held if one.grad is not None}
+        return bool(gradients) and bool(self._replaying.any_bad(list(gradients.values())))
+
+    def on_step_began(self, event: Event) -> None:
+        """Bad gradients are used; a scaler would have left the step out."""
+        self._tell()
+
+    def on_step_ended(self, event: Event) -> None:
+        """The same for a step that has a closure."""
+        self._tell()
+        self._calls.clear()
+
+    # How it came
+
+    def _trace_forward(self, event: Event) -> None:
+        self._left -= 1
+        replaying = self._replaying
+        for call in list(self._calls):
+            call.hold()
+            if not self._can_be_replayed(call):
+                continue
+            tracer, output = replaying.replay(call.module(), *call.held, call.state)
+            bad = next((one for one in tensors(output) if replaying.is_bad(one)), None)
+            origin = None if bad is None else tracer.origin(bad)
+            if origin is not None:
+                self._pending = self._forward_finding(origin, call, event.place)
+                return
+        self._pending = self._tail_finding(event)
+
+    def _trace_backward(self, event: Event) -> None:
+        self._left -= 1
+        replaying = self._replaying
+        for call in list(self._calls):
+            if not call.gradients or not self._can_be_replayed(call):
+                continue
+            tracer, output = replaying.replay(call.module(), *call.held, call.state)
+            origin, came_bad = replaying.trace_back(tracer, output, call.gradients)
+            if origin is not None:
+                self._pending = self._backward_finding(origin, call, event.place)
+                return
+            if came_bad:
+                self._pending = self._came_bad(call, event.place)
+                return
+
+    def _can_be_replayed(self, call: _Call) -> bool:
+        module = call.module()
+        if module is None or call.held is None or _is_lost(call.held):
+            return False
+        return not any(type(part).__name__ in _COLLECTIVE for part in module.modules())
+
+    # What is said
+
+    def _forward_finding(self, origin: Operation, call: _Call, backward: Place | None) -> dict[str, Any]:
+        if origin.holder is not None:
+            return self._held_finding(origin, call, backward)
+        name = _ALIKE.get(origin.name, origin.name)
+        what = "NaN" if origin.nan else "infinity"
+        half = origin.dtype == "float16" and not origin.nan
+        where = self._within(origin.module)
+        return {
+            "message": f"The first {what} is made by `{name}`{where}{_of(origin.inputs)}",
+            "fix": "Use bfloat16, whose range is that of float32, or keep this operation in float32."
+            if half
+            else _FIXES.get(name),
+            "place": origin.place or call.place,
+            "related": ((backward, "here the loss is not finite"),),
+            **self._evidence(origin, name, "forward"),
+        }
+
+    def _held_finding(self, origin: Operation, call: _Call, backward: Place | None) -> dict[str, Any]:
+        held = origin.holder
+        parameter = self.names.parameter(held)
+        if parameter is not None:
+            message = f"`{parameter}` has values that are not finite before the batch comes to it"
+            fix = "Look at the step before: its gradients or its learning rate; or at how it is initialised."
+        else:
+            message = "The batch itself has values that are not finite"
+            fix = "Look for missing values in the data, and fill them in or leave the samples out."
+        return {
+            "message": message,
+            "fix": fix,
+            "place": call.place or backward,
+            "related": ((backward, "here the loss is not finite"),),
+            **self._evidence(origin, "", "forward"),
+        }
+
+    def _backward_finding(self, origin: Operation, call: _Call, backward: Place | None) -> dict[str, Any]:
+        name = _ALIKE.get(origin.name, origin.name)
+        return {
+            "message": f"The loss is finite; going back, the first gradient that is not is made by `{name}`"
+            f"{self._within(origin.module)}{_of(origin.inputs)}",
+            "fix": _FIXES.get(name),
+            "place": origin.place or call.place,
+            "related": ((backward, "this backward pass meets it"),),
+            **self._evidence(origin, name, "backward"),
+        }
+
+    def _came_bad(self, call: _Call, backward: Place | None) -> dict[str, Any]:
+        module = call.module()
+        name = "the model" if module is None else f"`{self.names.module(module)}`"
+        return {
+            "message": f"The gradient that comes to the output of {name} is not finite, though the loss "
+            "is: it is made between the two, in the computation of the loss",
+            "fix": "Look for roots, logarithms and divisions there whose input is 0.",
+            "place": backward,
+            "related": ((call.place, "the output comes from here"),),
+            "direction": "backward",
+        }
+
+    def _tail_finding(self, event: Event) -> dict[str, Any] | None:
+        """The outputs of all modules are finite: it is in the computation of the loss."""
+        name, ranges = _tail(event.subject)
+        if name is None and not self._calls:
+            return None
+        frame, place = event.frame, event.place
+        line = (
+            call_before(frame, place.line, name) if name and frame is not None and place is not None else None
+        )
+        known = all(self._can_be_replayed(call) for call in self._calls)
+        if name:
+            message = f"The outputs are finite and the loss is not: it is made by `{name}`{_of(ranges)}"
+        elif known:
+            message = "The outputs are finite and the loss is not: it is made in the computation of the loss"
+        else:
+            message = "The loss is not finite; where that began is not known, as the batch is gone"
+        return {
+            "message": message,
+            "fix": _FIXES.get(name or ""),
+            "place": line or place,
+            "related": ((place, "here the loss is not finite"),) if line else (),
+            "direction": "forward",
+            "operation": name,
+            "inputs": ranges,
+        }
+
+    def _within(self, module: Any) -> str:
+        return "" if module is None else f" in `{self.names.module(module)}` ({type(module).__name__})"
+
+    def _evidence(self, origin: Operation, name: str, direction: str) -> dict[str, Any]:
+        return {
+            "direction": direction,
+            "operation": name,
+            "module": None if origin.module is None else self.names.module(origin.module),
+            "inputs": origin.inputs,
+            "samples": origin.rows,
+        }
+
+    def _tell(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        self._left = 0
+        self._calls.clear()
+        self.found(why="the step writes it into the parameters, and all is lost", cause="first", **pending)
+
+
+_COLLECTIVE = ("FullyShardedDataParallel", "SyncBatchNorm", "DistributedDataParallel", "PipelineParallel")
+"""Modules whose calls wait for other processes."""
+
+
+def _replaying() -> Any:
+    # Imported by name, as reading source must work where there is no torch.
+    return importlib.import_module("torchstone.review.events.replaying")
+
+
+def _parameters(module: Any) -> list[Any]:
+    return [] if module is None else list(module.parameters())
+
+
+def _keeping(kept: list[tuple[int, Any]], position: int, output: int) -> Any:
+    """A hook that keeps the gradient of one output of an operation."""
+
+    def keep(gradients: Any) -> None:
+        if output < len(gradients) and gradients[output] is not None:
+            kept[:] = [each for each in kept if each[0] != position]
+            kept.append((position, gradients[output].detach()))
+
+    return keep
+
+
+class _Lost:
+    """Stands for what is gone, or was changed since."""
+
+
+class _Weak:
+    """A tensor, or an object, that is not kept alive."""
+
+    __slots__ = ("_reference", "_version")
+
+    def __init__(self, value: Any) -> None:
+        self._reference = weakref.ref(value)
+        try:
+            self._version = value._version
+        except (AttributeError, RuntimeError):  # no tensor, or one that is made for inference
+            self._version = None
+
+    def get(self) -> Any:
+        value = self._reference()
+        changed = self._version is not None and value is not None and value._version != self._version
+        return _Lost() if value is None or changed else value
+
+
+def _weak(value: Any) -> Any:
+    """A value with its tensors and objects held weakly."""
+    if hasattr(value, "grad_fn"):
+        return _Weak(value)
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(_weak(each) for each in value)
+    if type(value) is dict:
+        return {key: _weak(each) for key, each in value.items()}
+    try:
+        return _Weak(value)
+    except TypeError:
+        return value if type(value).__module__ == "torch" else _Lost()
+
+
+def _strong(value: Any) -> Any:
+    if isinstance(value, _Weak):
+        return value.get()
+    if type(value) in (list, tuple):
+        return type(value)(_strong(each) for each in value)
+    if type(value) is dict:
+        return {key: _strong(each) for key, each in value.items()}
+    return value
+
+
+def _is_lost(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return any(_is_lost(each) for each in value)
+    return isinstance(value, _Lost)
+
+
+def _of(ranges: list[dict[str, Any]]) -> str:
+    """The range of the first input, in words."""
+    if not ranges or "least" not in ranges[0]:
+        return ""
+    first = ranges[0]
+    return f", whose input is from {first['least']:.4g} to {first['greatest']:.4g}"
+
+
+def _tail(loss: Any) -> tuple[str | None, list[dict[str, Any]]]:
+    """The operation between the modules and the loss whose inputs are finite and whose result cannot be."""
+    replaying = _replaying()
+    waiting: list[Any] = [loss.grad_fn]
+    seen: set[Any] = set()
+    while waiting and len(seen) < 64:
+        node = waiting.pop(0)
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = replaying._plain(node.name())
+        held = replaying.saved_by(node)
+        if name in _FIXES and held and not any(replaying.is_bad(one) for one in held):
+            ranges = [replaying._range(one) for one in held if one.is_floating_point()]
+            if any(_outside(name, one) for one in ranges):
+                return name, ranges
+        waiting.extend(behind for behind, _ in node.next_functions)
+    return None, []
+
+
+def _outside(name: str, values: dict[str, Any]) -> bool:
+    """Whether an input is where the operation has no finite value."""
+    least, greatest = values.get("least", 1.0), values.get("greatest", 0.0)
+    if name in ("log", "log2", "log10", "rsqrt"):
+        return bool(least <= 0)
+    if name == "sqrt":
+        return bool(least < 0)
+    if name == "div":
+        return bool(least <= 0 <= greatest)
+    if name in ("acos", "asin"):
+        return bool(least < -1 or greatest > 1)
+    return False
