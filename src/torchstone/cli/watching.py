@@ -74,8 +74,11 @@ def perform(request: Request) -> None:
     report = watcher.stop()
     if watcher.is_child():  # forked by the script, and come to its end
         running.leave(ended)
-    report = _whole(report, request)
-    _show(report, request)
+    # Of processes that train together the last one reports for all; one that failed may have no successor.
+    report.findings += watcher.elsewhere
+    if watcher.ranks.last or ended is not None:
+        report = _whole(report, request)
+        _show(report, request)
     running.leave(SystemExit(1) if stopped else ended, failed=_fails(report, request))
 
 

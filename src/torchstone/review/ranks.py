@@ -67,9 +67,8 @@ class Ranks:
         self._map: mmap.mmap | None = None
         self._begun = 0
         self._claimed: dict[str, int] = {}
-        self._said = 0
-        self.others_say = False
-        """Whether another process has said something that this one has not; known at the end."""
+        self.last = True
+        """Whether all others have ended; known at the end."""
 
     @property
     def several(self) -> bool:
@@ -102,7 +101,6 @@ class Ranks:
             return False
         except OSError:  # the folder is gone: rather twice than never
             return True
-        self._said += 1
         return True
 
     def tell(self, kind: str, facts: Any) -> None:
@@ -134,12 +132,15 @@ class Ranks:
         return standings(self.folder) if self.several else {}
 
     def end(self, failed: bool) -> None:
-        """This process has nothing more to tell; the last one cleans up where no parent does."""
-        if not self.several or self.folder is None:
-            return
-        self.others_say = len(list(self.folder.glob("said-*"))) > self._said
-        tell(self.folder, "ended", self.rank, failed)
-        if not self._given and len(heard(self.folder, "ended")) >= len(list(self.folder.glob("joined-*"))):
+        """This process has nothing more to tell."""
+        if self.several:
+            tell(self.folder, "ended", self.rank, failed)
+            joined = len(list(self.folder.glob("joined-*"))) if self.folder is not None else 0
+            self.last = len(heard(self.folder, "ended")) >= joined and self.claim("last")
+
+    def clean(self) -> None:
+        """Removes what was told, where no parent does."""
+        if self.several and self.last and not self._given and self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _written(self) -> mmap.mmap | None:
