@@ -121,6 +121,8 @@ class Stream:
         self.closed = False
         self.crowded = False
         """Whether watching ended because a second thread trained."""
+        self.stepped: Callable[[], None] | None = None
+        """Is told of each step."""
         self._handlers: dict[str, list[tuple[Any, Callable[[Event], None]]]] = {}
         self._patches: list[Patch] = []
         self._switches: list[tuple[Undo, Undo]] = []
@@ -159,30 +161,24 @@ class Stream:
         if self._began is None:
             self._began = began
         recording = self.recording()
-        with self._lock:
-            self.quiet += 1
+        self.quiet += 1
         try:
             if recording:  # what detectors compute has no history
                 self.record(False)
             event = Event(kind, subject, values, sys._getframe(1))
-            for entry in tuple(handlers):
-                self._call(entry, event)
+            for owner, handler in tuple(handlers):
+                try:
+                    handler(event)
+                except Exception as error:  # the script goes on, whatever fails here
+                    self.drop(owner)
+                    self._failed(owner, error)
         except Exception as error:
             self.fail(error)
         finally:
             if recording:
                 self.record(True)
-            with self._lock:
-                self.quiet -= 1
+            self.quiet -= 1
             self.spent += perf_counter() - began
-
-    def _call(self, entry: tuple[Any, Callable[[Event], None]], event: Event) -> None:
-        owner, handler = entry
-        try:
-            handler(event)
-        except Exception as error:  # the script goes on, whatever fails here
-            self.drop(owner)
-            self._failed(owner, error)
 
     def drop(self, owner: Any) -> None:
         """Tells an object nothing more."""
@@ -216,6 +212,11 @@ class Stream:
         self.sampled = self._thorough or (due and not self._is_over_budget())
         if self._next_leaving is not None and self.step >= self._next_leaving:
             self._retire()
+        if self.stepped is not None:
+            try:
+                self.stepped()
+            except Exception as error:
+                self.fail(error)
 
     def elapsed(self) -> float:
         """Seconds since the first event, up to the end."""

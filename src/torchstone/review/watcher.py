@@ -23,6 +23,7 @@ from torchstone.review.naming import Names
 from torchstone.review.parts import Parts
 from torchstone.review.ranks import Ranks
 from torchstone.review.report import SEVERITIES, Report, place_of
+from torchstone.review.resting import Rest, may_rest
 from torchstone.review.spawned import Spawned
 from torchstone.review.stream import Stream
 
@@ -65,8 +66,10 @@ class Watcher:
         self.spawned = Spawned(codes)
         self.findings: list[Finding] = []
         self.elsewhere: list[Finding] = []
-        """What other processes that train with this one had found when this one ended."""
+        """What the other processes that train with this one have found, in the last one of them."""
         self.failures: list[str] = []
+        self._broken: set[str] = set()
+        self._thorough = thorough
         self._causes: set[Any] = set()
         self._on_finding = on_finding
         self._stopping = () if stop_on is None else SEVERITIES[: SEVERITIES.index(stop_on) + 1]
@@ -87,12 +90,22 @@ class Watcher:
             self._failed(mistake.code, error)
             return None
 
+    def _anew(self, detector: Detector) -> Detector | None:
+        """Another detector of the same mistake, unless this one failed."""
+        if detector.code in self._broken:
+            return None
+        return type(detector)(self)
+
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
         for bookkeeper in (self.gradients, self.parts, self.ranks, self.spawned):
             self.stream.subscribe(bookkeeper)
         for detector in self._detectors:
             self.stream.subscribe(detector)
+        if not self._thorough:
+            rest = Rest(self.stream, [one for one in self._detectors if may_rest(one)], self._anew)
+            self.stream.subscribe(rest)
+            self.stream.stepped = rest.stepped
         self.stream.at_end(when_imported("torch", self._install))
         if hasattr(os, "register_at_fork"):
             itself = weakref.ref(self)  # what is registered stays for ever
@@ -132,12 +145,14 @@ class Watcher:
         self._tell_other_ranks(failed)
 
     def _tell_other_ranks(self, failed: bool) -> None:
-        """Gives the findings to the other processes that train with this one, and takes theirs."""
+        """Gives the findings to the other processes that train with this one; the last one has them all."""
         self.ranks.tell("findings", [finding.to_json() for finding in self.findings])
-        for rank, told in self.ranks.heard("findings").items():
-            if rank != self.ranks.rank:
-                self.elsewhere += [Finding.from_json(values) for values in told]
         self.ranks.end(failed)
+        if self.ranks.last:
+            for rank, told in self.ranks.heard("findings").items():
+                if rank != self.ranks.rank:
+                    self.elsewhere += [Finding.from_json(values) for values in told]
+        self.ranks.clean()
 
     def report_so_far(self) -> Report:
         """What was found, the worst first."""
@@ -173,6 +188,7 @@ class Watcher:
         """A detector of ours failed: the program goes on, and one line says so."""
         part = owner.code if isinstance(owner, Detector) else owner
         part = part if isinstance(part, str) else type(part).__name__
+        self._broken.add(part)
         words = f"torchstone: {part} stopped watching: {type(error).__name__}: {error}"
         self.failures.append(words)
         with contextlib.suppress(Exception):  # the program may have put anything there
