@@ -19,10 +19,14 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
@@ -39,6 +43,11 @@ from torchstone.review.syntax.training import (
     stepped,
 )
 from torchstone.review.syntax.values import Value
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS115"
 NAME = "attached-fake"
@@ -269,3 +278,132 @@ def _finding(file: File, step: Seen, backward: Seen) -> Finding:
         ),
         related=(home.related(backward.event.node, f"`{loss}` reaches the network here"),),
     )
+
+
+_STEPS = 40
+_TIMES = 4
+"""So many steps in a row used two gradients that work against each other."""
+
+_AGAINST = -0.5
+"""The cosine of the angle between them is below."""
+
+_NUMBERS = 4096
+
+
+@dataclass
+class _Waiting:
+    """What waits in an optimizer's gradients.
+
+    Args:
+        time: of the last backward pass that gave it some.
+        place: of that.
+        numbers: some of the gradients after it.
+        foreign: the backward pass before it was followed by the step of another optimizer.
+        before: what was there then.
+        angle: between what was there then and what came after.
+        times: how many steps in a row used both.
+    """
+
+    time: int = 0
+    place: Place | None = None
+    numbers: Any = None
+    foreign: Place | None = None
+    before: Any = None
+    angle: float | None = None
+    times: int = 0
+
+    def clear(self) -> None:
+        """Nothing waits any more."""
+        self.time, self.numbers, self.foreign, self.before, self.angle = 0, None, None, None, None
+
+
+class Watch(Detector):
+    """Looks for steps on the sum of the own loss's gradients and those of another network's loss, where the
+    two work against each other: one that a rival stepped on before, and one that came after.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._waiting: weakref.WeakKeyDictionary[Any, _Waiting] = weakref.WeakKeyDictionary()
+
+    def _is_off(self) -> bool:
+        return len(self.gradients.accounts) < 2 or self.stream.step >= _STEPS
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Whom it gave gradients."""
+        if self._is_off() or not self.stream.sampled:
+            return
+        for optimizer, account in list(self.gradients.accounts.items()):
+            if account.gave != self.gradients.now:
+                continue
+            waiting = self._waiting.setdefault(optimizer, _Waiting())
+            numbers = _numbers(optimizer)
+            if waiting.foreign is not None and waiting.before is not None and numbers is not None:
+                waiting.angle = _angle(waiting.before, numbers - waiting.before)
+            waiting.time, waiting.place, waiting.numbers = self.gradients.now, event.place, numbers
+
+    def on_cleared(self, event: Event) -> None:
+        """What waits no longer."""
+        for optimizer, waiting in list(self._waiting.items()):
+            if self.gradients.of(optimizer).cleared == self.gradients.now:
+                waiting.clear()
+
+    def on_step_began(self, event: Event) -> None:
+        """Judges what is stepped on."""
+        waiting = self._waiting.get(event.subject)
+        if waiting is None or waiting.foreign is None or waiting.angle is None:
+            return
+        waiting.times = waiting.times + 1 if waiting.angle < _AGAINST else 0
+        if waiting.times >= _TIMES:
+            self.found(
+                "The optimizer steps on gradients of another network's loss too, which work against its own",
+                why="the other network's loss went back through this one, and nothing cleared that",
+                place=event.place,
+                fix="Detach what this network made before the other one judges it, or clear gradients first.",
+                related=(
+                    (waiting.foreign, "the other network's loss leaves its gradients here"),
+                    (waiting.place, "and these are added to them"),
+                ),
+                cosine=round(waiting.angle, 3),
+            )
+
+    def on_step_ended(self, event: Event) -> None:
+        """Others that were given gradients by the same backward pass have what was not meant for them."""
+        own = self._waiting.get(event.subject)
+        if own is None:
+            return
+        time = own.time
+        own.clear()
+        for optimizer, waiting in list(self._waiting.items()):
+            if (
+                optimizer is not event.subject
+                and time
+                and waiting.time == time
+                and self._apart(optimizer, event)
+            ):
+                waiting.foreign, waiting.before, waiting.angle = waiting.place, waiting.numbers, None
+
+    def _apart(self, optimizer: Any, event: Event) -> bool:
+        """Whether two optimizers have no parameter in common."""
+        one, other = self.gradients.of(optimizer), self.gradients.of(event.subject)
+        return one.identities(optimizer).isdisjoint(other.identities(event.subject))
+
+
+def _numbers(optimizer: Any) -> Any:
+    """The gradients of some small parameters, one after the other; None where there are none."""
+    held = [one.grad for one in parameters(optimizer) if one.grad is not None and one.numel() <= _NUMBERS][:4]
+    if not held or any(one.is_sparse for one in held):
+        return None
+    flat = [one.detach().reshape(-1).float().cpu() for one in held]
+    whole = flat[0].new_empty(sum(one.numel() for one in flat))
+    start = 0
+    for one in flat:
+        whole[start : start + one.numel()] = one
+        start += one.numel()
+    return whole
+
+
+def _angle(one: Any, other: Any) -> float:
+    """The cosine of the angle between two lists of numbers; 0 where one of them is zero."""
+    sizes = float(one.norm()) * float(other.norm())
+    return float(one.dot(other)) / sizes if sizes else 0.0
