@@ -5,6 +5,9 @@ Follows the transform of each data set back to the list that `Compose` is given,
 random transforms where the data is validation or test data: by `train=False` or `split="test"`, by the name
 of the data set or of the transform, or because a split of one data set gives both parts.
 
+A watched run compares the samples of a loader of validation or test data from one pass to the next: it
+reports inputs that differ where index and label are the same.
+
 ## Why is this bad?
 Each evaluation sees other pictures, harder than those that the model is meant for. The score is too low, and
 it changes from one time to the next by chance, so the choice of the best epoch is partly luck.
@@ -19,8 +22,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.epochs import is_held_out, names_of
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.knowledge import words
@@ -32,6 +38,11 @@ from torchstone.review.syntax.loaders import (
     loaders,
 )
 from torchstone.review.syntax.origins import Origin, resolved
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch, Samples
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS405"
 NAME = "augmentation-in-evaluation"
@@ -253,4 +264,110 @@ def _finding(file: File, node: ast.expr, message: str, step: ast.expr | None = N
         why="the score is too low, and another one each time that it is taken",
         fix=Fix("Give the evaluation data a transform of its own, without random parts."),
         related=(file.related(step, "random here"),) if step is not None else (),
+    )
+
+
+_SAMPLES = 512
+"""So many samples of a loader are compared."""
+
+_LOADERS = 16
+"""So many loaders are remembered."""
+
+_PASSES = 4
+"""So many passes are looked at."""
+
+
+class _Memory:
+    """What a loader gave in its first pass, by index, and what came of it later.
+
+    Args:
+        epoch: the first pass.
+    """
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.first = epoch
+        self.samples: dict[int, tuple[int, int]] = {}
+        self.compared = 0
+        self.other_inputs = 0
+        self.other_targets = 0
+
+    def take(self, samples: Samples, epoch: Epoch) -> None:
+        """Remembers the samples of a batch, or compares them."""
+        inputs, targets = samples.input_hashes(), samples.target_hashes()
+        if inputs is None or targets is None or samples.indices is None:
+            return
+        for index, *now in zip(samples.indices, inputs, targets, strict=True):
+            if epoch is self.first:
+                if len(self.samples) < _SAMPLES:
+                    self.samples[index] = (now[0], now[1])
+            elif index in self.samples:
+                before = self.samples[index]
+                self.compared += 1
+                self.other_inputs += before[0] != now[0]
+                self.other_targets += before[1] != now[1]
+
+    def are_augmented(self) -> bool:
+        """Whether inputs differ from pass to pass, and their labels do not."""
+        labels = {target for _, target in self.samples.values()}
+        changing = self.compared >= 8 and 2 * self.other_inputs >= self.compared
+        return changing and not self.other_targets and len(labels) > 1
+
+
+class Watch(Detector):
+    """Looks whether samples that are only evaluated differ from one pass to the next."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._memories: dict[int, _Memory] = {}
+
+    def on_batch(self, event: Event) -> None:
+        """Its samples."""
+        samples, epoch, key = event.samples, event.epoch, id(event.subject)
+        if epoch.number >= _PASSES or samples.indices is None or not _are_labelled(samples):
+            return
+        if epoch.number == 0 and (key not in self._memories or self._memories[key].first is not epoch):
+            self._memories.pop(key, None)
+            self._memories[key] = _Memory(epoch)
+            while len(self._memories) > _LOADERS:
+                del self._memories[next(iter(self._memories))]
+        known = self._memories.get(key)
+        if known is not None and known.first.loader is event.subject:
+            known.take(samples, epoch)
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges the pass, where the loader is one of evaluation."""
+        known, epoch = self._memories.get(id(event.subject)), event.epoch
+        if known is None or known.first is epoch or known.first.loader is not event.subject:
+            return
+        if not (known.first.evaluates and epoch.evaluates and known.are_augmented()):
+            return
+        del self._memories[id(event.subject)]
+        names = names_of(event.subject, event.frame)
+        if is_held_out(names) and not any(_MEANT.search(each) for name in names for each in _spellings(name)):
+            share = known.other_inputs / known.compared
+            self.found(
+                f"{100 * share:.3g} % of the samples that this loader evaluates differ from one pass to the "
+                "next, with the same index and label",
+                why="each evaluation sees other samples, harder than those that the model is meant for",
+                place=epoch.shown,
+                fix="Give the evaluated data transforms without chance.",
+                related=((epoch.place, "this pass differs from the first"),) if epoch.made else (),
+                share=share,
+                compared=known.compared,
+            )
+
+
+def _spellings(name: str) -> tuple[str, str]:
+    """A name as it is, and in words."""
+    return name, name.replace("_", " ")
+
+
+def _are_labelled(samples: Samples) -> bool:
+    """Whether inputs are real numbers, and each has one label."""
+    inputs, targets = samples.inputs, samples.targets
+    return (
+        targets is not None
+        and inputs is not targets
+        and inputs.is_floating_point()
+        and targets.numel() == samples.count < inputs.numel()
     )
