@@ -2,7 +2,8 @@
 
 ## What it does
 Reports a loader of validation or test data that is made with `drop_last=True`, when a loop evaluates a model
-over it and none trains on it.
+over it and none trains on it. A watched run counts the samples that such a loader leaves out of a pass of
+evaluation.
 
 ## Why is this bad?
 Up to a batch of samples is left out of every number. In the order of the data set these are always the same
@@ -18,11 +19,19 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.epochs import is_held_out, names_of
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.loaders import Loader, loaders
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS409"
 NAME = "drop-last-in-evaluation"
@@ -132,3 +141,57 @@ def _finding(file: File, loader: Loader, dropped: ast.Constant) -> Finding:
         fix=Fix("Evaluate the last batch too.", safe=False, edits=(file.replace(dropped, "False"),)),
         related=(loop.frame.file.related(loop.node, "this loop evaluates"),),
     )
+
+
+_RECURRENT = frozenset({"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"})
+"""Layers whose state, where it is kept, needs batches of one size."""
+
+
+class Watch(Detector):
+    """Counts the samples that a pass of evaluation leaves out."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._labelled: Epoch | None = None
+
+    def on_batch(self, event: Event) -> None:
+        """Whether there is something to score: contrastive losses need batches of one size."""
+        if event.samples.targets is not None:
+            self._labelled = event.epoch
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges the pass, where the loader is one of evaluation."""
+        loader = event.subject
+        epoch: Epoch = event.epoch
+        if loader is None or not loader.drop_last or not epoch.evaluates or self._labelled is not epoch:
+            return
+        left = _left_out(loader, epoch)
+        if not left or _keeps_state(epoch):
+            return
+        names = names_of(loader, event.frame)
+        if is_held_out(names) and not any(_FIXED_SIZE.search(name) for name in names):
+            self.found(
+                f"{left} of {len(loader.sampler)} samples are left out of the evaluation: the last batch is "
+                "dropped",
+                why="what is left out counts in no number, and is always the same without shuffling",
+                place=epoch.shown,
+                fix="Leave `drop_last` out of this loader.",
+                related=((epoch.place, "this pass leaves them out"),) if epoch.made else (),
+                left_out=left,
+                samples=len(loader.sampler),
+            )
+
+
+def _left_out(loader: Any, epoch: Epoch) -> int:
+    """How many samples came in no batch, where the loader goes by a sampler with an end."""
+    size = loader.batch_size
+    if not isinstance(size, int) or not hasattr(type(loader.dataset), "__getitem__"):
+        return 0
+    left = len(loader.sampler) - size * epoch.batches
+    return left if 0 < left < size else 0
+
+
+def _keeps_state(epoch: Epoch) -> bool:
+    """Whether a recurrent model was evaluated."""
+    modules = [module for held in epoch.modules.values() if (module := held()) is not None]
+    return any(type(part).__name__ in _RECURRENT for module in modules for part in module.modules())
