@@ -18,6 +18,9 @@ _MOST_NODES = 50_000
 _MOST_WATCHED = 64
 """So many neglected tensors are followed."""
 
+_MEASURED = 32
+"""Of so many parameters the gradients are measured."""
+
 _NUMBERS = 64
 """So many first numbers of a tensor tell whether it was changed."""
 
@@ -95,6 +98,19 @@ def numbers_of(tensor: Any) -> Any:
     if type(plain).__module__.split(".")[0] != "torch" or plain.is_sparse or not plain.is_contiguous():
         return None
     return tuple(plain.view(-1)[:_NUMBERS].tolist())
+
+
+def gradient_lengths(optimizer: Any, dimensions: int = 0) -> list[tuple[Any, float]]:
+    """The length of the gradients of some parameters, spread over an optimizer's; waits for the device.
+
+    Args:
+        optimizer: has the parameters.
+        dimensions: that a parameter must have to be measured.
+    """
+    held = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
+    held = [one for one in held if one.dim() >= dimensions]
+    some = held[:: max(1, len(held) // _MEASURED)]
+    return [(one, float(one.grad.norm())) for one in some if not one.grad.is_sparse]
 
 
 def abandoned(optimizer: Any) -> bool:

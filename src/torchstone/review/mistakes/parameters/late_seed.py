@@ -15,12 +15,21 @@ it does not.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
+from torchstone.review.leaves import numbers_of
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import optimized_models
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS515"
 NAME = "late-seed"
@@ -49,6 +58,9 @@ GOOD = (
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     """,
 )
+
+_MOST = 5000
+"""In a program with more modules nothing is said."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -106,3 +118,60 @@ def _finding(file: File, seed: ast.Call, model: ast.Assign) -> Finding:
         fix=Fix(f"Set the seed before `{name}` is made."),
         related=(file.related(model, f"`{name}` is made here"),),
     )
+
+
+class Watch(Detector):
+    """Looks for a first seed that comes after random weights which are then trained."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._seeds: dict[Place | None, set[Any]] = {}
+        self._early: list[tuple[weakref.ref[Any], weakref.ref[Any], Any]] = []
+        self._told: dict[str, Any] | None = None
+
+    def on_seeded(self, event: Event) -> None:
+        """The first one: which random weights there are already."""
+        first = not self._seeds
+        self._seeds.setdefault(event.place, set()).add(event.seed)
+        if not first or len(self.parts.made) > _MOST:
+            return
+        for module in list(self.parts.made):
+            weight = module._parameters.get("weight")
+            if weight is not None and weight.dim() > 1 and not weight.is_meta:
+                self._early.append((weakref.ref(module), weakref.ref(weight), numbers_of(weight)))
+
+    def on_step_began(self, event: Event) -> None:
+        """Weights that are trained as they were when the seed came: nothing was loaded or made anew."""
+        if not self._early or self._told is not None:
+            return
+        own = self.gradients.of(event.subject).identities(event.subject)
+        for module, reference, numbers in self._early:
+            layer, weight = module(), reference()
+            if weight is None or id(weight) not in own or numbers is None or numbers_of(weight) != numbers:
+                continue
+            name = self.names.parameter(weight)
+            made = self.parts.made.get(layer)
+            lines = made.places if made is not None else []
+            if name is None or len(set(numbers)) < 2 or not self._is_homemade(layer):
+                continue
+            place = next(iter(self._seeds))
+            self._told = {
+                "message": f"The first seed comes after `{name}` was given its random start",
+                "why": "the weights that training begins with are others in each run",
+                "place": place,
+                "fix": "Call `torch.manual_seed` before the model is made.",
+                "related": tuple((line, "random weights are made here") for line in lines[:1]),
+                "parameters": name,
+            }
+            break
+        self._early = []
+
+    def _is_homemade(self, layer: Any) -> bool:
+        """Whether it is in a model whose values are those that it was made with, as far as can be seen."""
+        holders = [root for root, _ in self.names.roots() if any(part is layer for part in root.modules())]
+        return bool(holders) and all(self.parts.homemade(root) for root in holders)
+
+    def on_end(self, event: Event) -> None:
+        """Other seeds at the same line are for something else, such as one for each epoch."""
+        if self._told is not None and len(self._seeds[self._told["place"]]) == 1:
+            self.found(**self._told)
