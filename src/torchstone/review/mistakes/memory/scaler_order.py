@@ -288,6 +288,8 @@ class Watch(Detector):
 
     def on_backward_ended(self, event: Event) -> None:
         """Whose gradients are scaled now."""
+        if not self._losses:  # nothing was scaled yet
+            return
         loss = self._losses.get(id(event.subject))
         scaled = loss is not None and loss() is event.subject
         for optimizer, account in list(self.gradients.accounts.items()):
