@@ -291,8 +291,8 @@ class Watch(Detector):
         if len(reading.order) < _WATCHED:
             reading.order += indices[:_WATCHED]
         stride = max(1, len(event.subject.dataset) // _WATCHED)
-        for position, index in enumerate(indices):
-            if index % stride == 0 and len(reading.samples) < 2 * _WATCHED:
+        for position, index in enumerate(indices if len(reading.samples) < 2 * _WATCHED else ()):
+            if index % stride == 0:
                 reading.samples[str(index)] = _checksums(event.samples.parts, position, len(indices))
         if epoch.batches == _FEWEST or epoch.batches == len(event.subject):
             self._note(epoch, event.subject)

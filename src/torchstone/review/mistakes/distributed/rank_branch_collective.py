@@ -461,8 +461,8 @@ class Watch(Detector):
         stands = f"stands in `{stood}`" if stood else "has ended"
         branch = _branch(here, there)
         related = [(Place(*line), f"rank {rank} waits here, in `{here.name}`") for line in here.lines[-1:]]
-        for line in there.lines[-1:] if there is not None else ():
-            related.append((Place(*line), f"rank {other} stands here, in `{stood}`"))
+        reached = there.lines[-1:] if there is not None else []
+        related += [(Place(*line), f"rank {other} stands here, in `{stood}`") for line in reached]
         self.found(
             f"Rank {rank} waits for all ranks in `{here.name}`, and rank {other} {stands}: only some ranks "
             "come here",

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.naming import written
 from torchstone.review.places import Place
 from torchstone.review.ranks import wraps_for_all
 
@@ -92,11 +93,12 @@ _TOLERANCE = 1e-4
 
 
 class _Wrapped:
-    """One wrapper: where it was made, and numbers of its parameters before some of its steps."""
+    """One wrapper: where it was made, and numbers of its parameters before some steps of its optimizer."""
 
     def __init__(self, place: Place | None) -> None:
         self.place = place
-        self.steps = 0
+        self.name = ""
+        self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.taken: dict[str, dict[str, list[float]]] = {}
         self.forwards = 0
         self.passed_by = 0
@@ -105,11 +107,12 @@ class _Wrapped:
 
 
 class Watch(Detector):
-    """Looks at parameters before steps number 1, 2, 4, 8 ..., and compares them with the other processes'."""
+    """Looks at parameters before steps 1, 2, 4, 8 ... of their optimizer, and compares the ranks."""
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._wrapped: weakref.WeakKeyDictionary[Any, _Wrapped] = weakref.WeakKeyDictionary()
+        self._steps: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._facts: list[_Wrapped] = []
 
     def on_wrapped(self, event: Event) -> None:
@@ -131,15 +134,20 @@ class Watch(Detector):
                 state.passed_place = event.place
 
     def on_step_began(self, event: Event) -> None:
-        """Takes the numbers, before a step of an optimizer that has the parameters."""
+        """Takes the numbers, before a step of the optimizer that has the parameters."""
         if not self._wrapped:
+            return
+        self._steps[event.subject] = steps = self._steps.get(event.subject, 0) + 1
+        if steps & (steps - 1):
             return
         own = {id(one) for group in event.subject.param_groups for one in group["params"]}
         for module, state in self._wrapped.items():
             held = [(name, one) for name, one in _parameters(module) if id(one) in own]
-            state.steps += bool(held)
-            if held and state.steps & (state.steps - 1) == 0:
-                state.taken[str(state.steps)] = {name: _numbers(one) for name, one in held[:_PARAMETERS]}
+            if held:
+                state.optimizers.add(event.subject)
+            if held and len(state.optimizers) == 1:  # which of several it is, other ranks cannot know
+                state.name = self.names.module(module)
+                state.taken[str(steps)] = {name: _numbers(one) for name, one in held[:_PARAMETERS]}
 
     def on_end(self, event: Event) -> None:
         """Compares what was taken at the same steps."""
@@ -165,18 +173,19 @@ class Watch(Detector):
             return
         first = min(differing)
         names, by = differing[first], sorted((rank, self.ranks.rank))
+        shown = [f"{state.name}.module{written(name)}" for name in names[:10]]
         inside = state.passed_by > 0 and state.forwards == 0
         cause = (
             "; the module inside of the wrapper is called, so gradients are not averaged" if inside else ""
         )
         self.found(
             f"The parameters of ranks {by[0]} and {by[1]} differ before step {first}: "
-            f"{', '.join(names[:3])}{' and others' if len(names) > 3 else ''}{cause}",
+            f"{', '.join(shown[:3])}{' and others' if len(names) > 3 else ''}{cause}",
             why="each process trains a model of its own: the wrapper averages gradients, not parameters",
             place=state.place,
             fix="Call the wrapper itself in training." if inside else "Change parameters on all ranks alike.",
             related=((state.passed_place, "this goes by the wrapper"),) if inside else (),
-            parameters=names[:10],
+            parameters=shown,
             values=[state.taken[str(first)][names[0]][:3], theirs[str(first)][names[0]][:3]],
             ranks=by,
         )
