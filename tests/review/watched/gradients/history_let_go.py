@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+Tensor = torch.FloatTensor  # safe: a class of tensors, which has the attributes of one
+
 
 def policy_gradient():
     policy = nn.Linear(4, 2)

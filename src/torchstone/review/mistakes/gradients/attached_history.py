@@ -265,7 +265,8 @@ class Watch(Detector):
 
 
 def _is_attached(value: Any) -> bool:
-    return getattr(value, "grad_fn", None) is not None
+    """Whether a value is a tensor with a graph, and no class of tensors such as `torch.FloatTensor`."""
+    return not isinstance(value, type) and hasattr(getattr(value, "grad_fn", None), "next_functions")
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:
