@@ -204,6 +204,9 @@ def _plain_input(file: File, frame: Frame, call: ast.Call) -> Iterator[Finding]:
     bindings = frame.file.reaching(frame.scope).of(points) or ()
     if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].path:
         return
+    made = bindings[0].value
+    if isinstance(made, ast.Call) and any(keyword.arg == "requires_grad" for keyword in made.keywords):
+        return  # `Variable(points, requires_grad=True)` is a new leaf
     sources = gradient_sources(frame, points)
     if not sources or any(source.kind not in ("data", "cut") for source in sources):
         return
