@@ -130,6 +130,31 @@ def call_before(frame: FrameType, line: int, name: str) -> Place | None:
     return Place(frame.f_code.co_filename, before.pop()) if len(before) == 1 else None
 
 
+def changed_before(frame: FrameType, line: int, name: str) -> Place | None:
+    """The one line up to a line of a function that changes a variable in place; None where there are more."""
+    path = _path(frame, line)
+    functions = [each for each in path if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    within: ast.AST | None = functions[-1] if functions else _tree(frame.f_code.co_filename)
+    lines = (
+        {node.lineno for node in ast.walk(within) if _changes(node, name)} if within is not None else set()
+    )
+    return Place(frame.f_code.co_filename, lines.pop()) if len(lines) == 1 else None
+
+
+def _changes(node: ast.AST, name: str) -> TypeGuard[ast.stmt | ast.expr]:
+    if isinstance(node, ast.AugAssign):
+        targets: list[ast.expr] = [node.target]
+    elif isinstance(node, ast.Assign):
+        targets = [target for target in node.targets if isinstance(target, ast.Subscript)]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        ends = node.func.attr.endswith("_") and not node.func.attr.startswith("_")
+        targets = [node.func.value] if ends and node.func.attr != "requires_grad_" else []
+    else:
+        return False
+    bases = [target.value if isinstance(target, ast.Subscript) else target for target in targets]
+    return any(isinstance(base, ast.Name) and base.id == name for base in bases)
+
+
 def _calls(node: ast.AST, name: str) -> TypeGuard[ast.expr]:
     if isinstance(node, ast.BinOp):
         return name == "div" and isinstance(node.op, ast.Div)

@@ -204,7 +204,77 @@ def _plain(name: str) -> str:
     return head[:1].lower() + head[1:]
 
 
-def replay(module: Any, args: Any, kwargs: Any, state: Any) -> tuple[Tracer, Any]:
+class Changes(Tracer):
+    """Follows the operations that change a tensor in place, instead of values that are not finite."""
+
+    def __init__(self, batch: int | None) -> None:
+        super().__init__(batch)
+        self.made: list[tuple[int, str, Place | None]] = []
+        """Storage, operation and line of each change."""
+        self.storages: dict[Any, set[int]] = {}
+        """What the operation of each node was given and made."""
+        self._alive: list[Tensor] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = tensors((args, kwargs or {}))
+        versions = [tensor._version for tensor in given]
+        result = func(*args, **(kwargs or {}))
+        name, place = getattr(func, "__name__", ""), _place(sys._getframe(1))
+        if name in ("__get__", "__set__"):
+            return result
+        made = tensors(result)
+        self._alive += made
+        for tensor, version in zip(given, versions, strict=True):
+            if tensor._version != version:
+                self.made.append((_storage(tensor), name, place))
+        for tensor in made:
+            self._note_nodes(tensor, given, (name, self.modules[-1] if self.modules else None, place))
+            if tensor.grad_fn is not None:
+                storages = self.storages.setdefault(tensor.grad_fn, set())
+                storages.update(_storage(one) for one in (*given, *made))
+        return result
+
+    def called(self, module: Any, given: list[Tensor], made: list[Tensor]) -> None:
+        """Operations are enough."""
+
+    def of(self, node: Any) -> tuple[str, Place | None] | None:
+        """The operation that changed what a node needs, and its line."""
+        storages = self.storages.get(node)
+        found = [(name, place) for storage, name, place in self.made if storages and storage in storages]
+        return found[-1] if found else None
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def changed_nodes(values: Any) -> list[Any]:
+    """The nodes behind tensors that need what was changed in place."""
+    return [
+        node
+        for node in _nodes([tensor.grad_fn for tensor in tensors(values) if tensor.grad_fn is not None])
+        if _is_changed(node)
+    ]
+
+
+def _is_changed(node: Any) -> bool:
+    try:
+        for name in dir(node):
+            if name.startswith("_saved_"):
+                getattr(node, name)
+    except RuntimeError as error:
+        return "inplace operation" in str(error)
+    return False
+
+
+def parameters_of(node: Any) -> list[Tensor]:
+    """The leaves that a node works on, directly or through a view."""
+    near = [behind for behind, _ in node.next_functions if behind is not None]
+    near += [behind for each in near for behind, _ in each.next_functions if behind is not None]
+    return [each.variable for each in near if hasattr(each, "variable")]
+
+
+def replay(module: Any, args: Any, kwargs: Any, state: Any, kind: type[Tracer] = Tracer) -> tuple[Any, Any]:
     """Calls a module once more.
 
     Args:
@@ -212,13 +282,14 @@ def replay(module: Any, args: Any, kwargs: Any, state: Any) -> tuple[Tracer, Any
         args: what it was given.
         kwargs: likewise.
         state: of the random generator, as `random_state` gave it; None for the present one.
+        kind: what is followed.
 
     Returns:
         What was seen, and the output.
     """
     module = getattr(module, "_orig_mod", module)
     given = tensors((args, kwargs))
-    tracer = Tracer(given[0].shape[0] if given and given[0].dim() else None)
+    tracer = kind(given[0].shape[0] if given and given[0].dim() else None)
     with put_back(module), torch.enable_grad(), _following(tracer), torch.compiler.set_stance("force_eager"):
         if state is not None:
             torch.set_rng_state(state)

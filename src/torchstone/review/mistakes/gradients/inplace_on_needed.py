@@ -16,15 +16,27 @@ inplace operation", far from the line that did it; a leaf stops at once.
 from __future__ import annotations
 
 import ast
+import importlib
+from collections import deque
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.assignments import changed_before
+from torchstone.review.calls import Call
+from torchstone.review.crashes import Crash
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.gradients import gradient_sources
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.scopes import Scope
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS112"
 NAME = "inplace-on-needed"
@@ -262,3 +274,125 @@ def _fix(file: File, statement: ast.stmt, name: ast.Name) -> Fix:
         value = f"({value})"
     new = f"{name.id} = {name.id} {operator} {value}"
     return Fix(description, safe=True, edits=(file.replace(statement, new),))
+
+
+_NEW = "Make a new tensor: `x = x + ...`, `masked_fill`, `where`, or an operation without underscore."
+_FIRST = 10
+"""Such an error ends a program in its first steps."""
+
+
+class Watch(Detector):
+    """Explains the error that ended the program: what was changed, where, and which operation needs it."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._calls: deque[Call] = deque(maxlen=8)
+        self._stepped: Place | None = None
+
+    def on_forward_began(self, event: Event) -> None:
+        """What a module is given, weakly, so that the call can be made once more."""
+        if self.stream.step < _FIRST and event.recording:
+            self._calls.append(Call(event, _replaying().random_state()))
+            self._calls[-1].place = event.place
+
+    def on_step_ended(self, event: Event) -> None:
+        """The parameters were changed in place."""
+        self._stepped = event.place if self.stream.step < _FIRST else None
+
+    def on_crash(self, event: Event) -> None:
+        """Who changed what."""
+        crash = Crash(event.subject)
+        if crash.kind != "inplace":
+            return
+        if "leaf Variable" in crash.text:
+            self._on_leaf(crash)
+        elif not self._by_module(crash) and not self._by_step(crash):
+            self._by_user(crash)
+
+    def _on_leaf(self, crash: Crash) -> None:
+        leaves = [name for name, tensor in crash.variables() if tensor.requires_grad and tensor.is_leaf]
+        self.found(
+            f"{'`' + leaves[0] + '`' if len(leaves) == 1 else 'A leaf'} requires gradients and is changed in "
+            "place, which autograd forbids",
+            why=f"torch says: {crash.words}",
+            place=crash.place,
+            fix="Change it under `torch.no_grad()`, or make a new tensor.",
+        )
+
+    def _by_module(self, crash: Crash) -> bool:
+        """Whether a call of a module, made once more, shows the change."""
+        replaying = _replaying()
+        for call in self._calls:
+            call.hold()
+            if not call.can_be_made():
+                continue
+            changes, output = replaying.replay(call.module(), *call.held, call.state, replaying.Changes)
+            call.let_go()
+            for node in replaying.changed_nodes(output):
+                name, module, place = changes.nodes.get(node, ("", None, None))
+                change = changes.of(node)
+                if change is not None:
+                    self._tell(crash, change, (name, module, place))
+                    return True
+        return False
+
+    def _tell(
+        self, crash: Crash, change: tuple[str, Place | None], needed: tuple[str, Any, Place | None]
+    ) -> None:
+        name, module, place = needed
+        where = "" if module is None else f" in `{self.names.module(module)}`"
+        what = "`x[...] = ...`" if change[0] == "__setitem__" else f"`{change[0]}`"
+        self.found(
+            f"{what} changes a tensor in place, and the backward pass of `{name}`{where} needs it as it was",
+            why="backward() stops with an error",
+            place=change[1] or crash.place,
+            fix=_NEW,
+            related=(
+                (place, "this operation keeps it for its backward pass"),
+                (crash.place, "and fails here"),
+            ),
+        )
+
+    def _by_step(self, crash: Crash) -> bool:
+        """Whether an optimizer has changed the parameters since the forward pass."""
+        if self._stepped is None:
+            return False
+        replaying = _replaying()
+        nodes = replaying.changed_nodes(crash.backward_of())
+        needed = [one for node in nodes for one in replaying.parameters_of(node) if one.dim() > 1]
+        owned = [one for one in needed if self.gradients.owners([one])]
+        if not owned:
+            return False
+        name = self.names.parameter(owned[0]) or "a parameter"
+        self.found(
+            f"An optimizer's step has changed `{name}` between the forward pass and this backward pass, "
+            "which needs it as it was",
+            why="backward() stops with an error",
+            place=crash.place,
+            fix="Call the model again after the step, or do all backward passes before any step.",
+            related=((self._stepped, "this step changes the parameters in place"),),
+        )
+        return True
+
+    def _by_user(self, crash: Crash) -> None:
+        changed = []
+        for frame, line in reversed(crash.users):
+            for name, tensor in frame.f_locals.items():
+                if hasattr(tensor, "grad_fn") and tensor._version:
+                    place = changed_before(frame, line, name)
+                    changed += [(name, place)] if place is not None else []
+        name, place = changed[0] if changed else ("", None)
+        self.found(
+            f"`{name}` is changed in place, and the backward pass needs it as it was"
+            if name
+            else "Something that the backward pass needs was changed in place since it was computed",
+            why=f"torch says: {crash.words}",
+            place=place or crash.place,
+            fix=_NEW,
+            related=((crash.place, "the backward pass fails here"),) if place else (),
+        )
+
+
+def _replaying() -> Any:
+    # Imported by name, as reading source must work where there is no torch.
+    return importlib.import_module("torchstone.review.events.replaying")

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import importlib
 import math
-import weakref
 from collections import deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
 from torchstone.review.assignments import call_before
+from torchstone.review.calls import Call
 from torchstone.review.crashes import is_tensor, tensors
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
@@ -107,36 +107,12 @@ _FIXES = {
 _ALIKE = {"truediv": "div", "linalg_vector_norm": "norm", "linalgVectorNorm": "norm", "_softmax": "softmax"}
 
 
-class _Call:
-    """A call of a module by the program, kept weakly."""
-
-    __slots__ = ("args", "gradients", "held", "kwargs", "module", "place", "state")
-
-    def __init__(self, event: Event, state: Any) -> None:
-        self.module = weakref.ref(event.subject)
-        self.args = _weak(event.args)
-        self.kwargs = _weak(event.kwargs)
-        self.state = state
-        self.place: Place | None = None
-        self.gradients: list[tuple[int, Any]] = []
-        self.held: Any = None
-
-    def hold(self) -> None:
-        """Keeps what it was given alive, to the end of a backward pass."""
-        self.held = _strong(self.args), _strong(self.kwargs)
-
-    def let_go(self) -> None:
-        """Keeps nothing alive."""
-        self.held = None
-        self.gradients.clear()
-
-
 class Watch(Detector):
     """Looks at losses and gradients, and has the batch replayed when one is bad."""
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._calls: deque[_Call] = deque(maxlen=_CALLS)
+        self._calls: deque[Call] = deque(maxlen=_CALLS)
         self._pending: dict[str, Any] | None = None
         self._left = _REPLAYS
         self._loss_was_bad = False
@@ -156,7 +132,7 @@ class Watch(Detector):
             state = self._replaying.random_state()
             if state is None:
                 return
-            self._calls.append(_Call(event, state))
+            self._calls.append(Call(event, state))
             if self.stream.sampled:
                 self._calls[-1].place = event.place
 
@@ -226,7 +202,7 @@ class Watch(Detector):
         replaying = self._replaying
         for call in list(self._calls):
             call.hold()
-            if not self._can_be_replayed(call):
+            if not call.can_be_made():
                 continue
             tracer, output = replaying.replay(call.module(), *call.held, call.state)
             bad = next((one for one in tensors(output) if replaying.is_bad(one)), None)
@@ -240,7 +216,7 @@ class Watch(Detector):
         self._left -= 1
         replaying = self._replaying
         for call in list(self._calls):
-            if not call.gradients or not self._can_be_replayed(call):
+            if not call.gradients or not call.can_be_made():
                 continue
             tracer, output = replaying.replay(call.module(), *call.held, call.state)
             origin, came_bad = replaying.trace_back(tracer, output, call.gradients)
@@ -251,15 +227,9 @@ class Watch(Detector):
                 self._pending = self._came_bad(call, event.place)
                 return
 
-    def _can_be_replayed(self, call: _Call) -> bool:
-        module = call.module()
-        if module is None or call.held is None or _is_lost(call.held):
-            return False
-        return not any(type(part).__name__ in _COLLECTIVE for part in module.modules())
-
     # What is said
 
-    def _forward_finding(self, origin: Operation, call: _Call, backward: Place | None) -> dict[str, Any]:
+    def _forward_finding(self, origin: Operation, call: Call, backward: Place | None) -> dict[str, Any]:
         if origin.holder is not None:
             return self._held_finding(origin, call, backward)
         name = _ALIKE.get(origin.name, origin.name)
@@ -276,7 +246,7 @@ class Watch(Detector):
             **self._evidence(origin, name, "forward"),
         }
 
-    def _held_finding(self, origin: Operation, call: _Call, backward: Place | None) -> dict[str, Any]:
+    def _held_finding(self, origin: Operation, call: Call, backward: Place | None) -> dict[str, Any]:
         held = origin.holder
         parameter = self.names.parameter(held)
         if parameter is not None:
@@ -293,7 +263,7 @@ class Watch(Detector):
             **self._evidence(origin, "", "forward"),
         }
 
-    def _backward_finding(self, origin: Operation, call: _Call, backward: Place | None) -> dict[str, Any]:
+    def _backward_finding(self, origin: Operation, call: Call, backward: Place | None) -> dict[str, Any]:
         name = _ALIKE.get(origin.name, origin.name)
         return {
             "message": f"The loss is finite; going back, the first gradient that is not is made by `{name}`"
@@ -304,7 +274,7 @@ class Watch(Detector):
             **self._evidence(origin, name, "backward"),
         }
 
-    def _came_bad(self, call: _Call, backward: Place | None) -> dict[str, Any]:
+    def _came_bad(self, call: Call, backward: Place | None) -> dict[str, Any]:
         module = call.module()
         name = "the model" if module is None else f"`{self.names.module(module)}`"
         return {
@@ -325,7 +295,7 @@ class Watch(Detector):
         line = (
             call_before(frame, place.line, name) if name and frame is not None and place is not None else None
         )
-        known = all(self._can_be_replayed(call) for call in self._calls)
+        known = all(call.can_be_made() for call in self._calls)
         if name:
             message = f"The outputs are finite and the loss is not: it is made by `{name}`{_of(ranges)}"
         elif known:
@@ -363,10 +333,6 @@ class Watch(Detector):
         self.found(why="the step writes it into the parameters, and all is lost", cause="first", **pending)
 
 
-_COLLECTIVE = ("FullyShardedDataParallel", "SyncBatchNorm", "DistributedDataParallel", "PipelineParallel")
-"""Modules whose calls wait for other processes."""
-
-
 def _replaying() -> Any:
     # Imported by name, as reading source must work where there is no torch.
     return importlib.import_module("torchstone.review.events.replaying")
@@ -385,62 +351,6 @@ def _keeping(kept: list[tuple[int, Any]], position: int, output: int) -> Any:
             kept.append((position, gradients[output].detach()))
 
     return keep
-
-
-class _Lost:
-    """Stands for what is gone, or was changed since."""
-
-
-class _Weak:
-    """A tensor, or an object, that is not kept alive."""
-
-    __slots__ = ("_reference", "_version")
-
-    def __init__(self, value: Any) -> None:
-        self._reference = weakref.ref(value)
-        try:
-            self._version = value._version
-        except (AttributeError, RuntimeError):  # no tensor, or one that is made for inference
-            self._version = None
-
-    def get(self) -> Any:
-        value = self._reference()
-        changed = self._version is not None and value is not None and value._version != self._version
-        return _Lost() if value is None or changed else value
-
-
-def _weak(value: Any) -> Any:
-    """A value with its tensors and objects held weakly."""
-    if hasattr(value, "grad_fn"):
-        return _Weak(value)
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return value
-    if type(value) in (list, tuple):
-        return type(value)(_weak(each) for each in value)
-    if type(value) is dict:
-        return {key: _weak(each) for key, each in value.items()}
-    try:
-        return _Weak(value)
-    except TypeError:
-        return value if type(value).__module__ == "torch" else _Lost()
-
-
-def _strong(value: Any) -> Any:
-    if isinstance(value, _Weak):
-        return value.get()
-    if type(value) in (list, tuple):
-        return type(value)(_strong(each) for each in value)
-    if type(value) is dict:
-        return {key: _strong(each) for key, each in value.items()}
-    return value
-
-
-def _is_lost(value: Any) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return any(_is_lost(each) for each in value)
-    return isinstance(value, _Lost)
 
 
 def _of(ranges: list[dict[str, Any]]) -> str:
