@@ -19,6 +19,7 @@ import linecache
 import re
 import weakref
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
@@ -385,8 +386,8 @@ class Watch(Detector):
 def _parts(value: Any) -> list[Any]:
     """What a value holds where a module does not look."""
     if isinstance(value, dict):
-        value = list(value.values())
-    return list(value)[:_MOST] if isinstance(value, list | tuple) else [value]
+        value = tuple(islice(value.values(), _MOST))
+    return list(islice(value, _MOST)) if isinstance(value, list | tuple) else [value]
 
 
 def _held(root: Any, module: Any) -> tuple[Any, str, Any] | None:
@@ -410,6 +411,6 @@ def _assigned(owner: Any, attribute: str) -> Place | None:
             continue
         for _, _, line in code.co_lines():
             text = linecache.getline(code.co_filename, line or 0)
-            if re.match(rf"\s*self\.{attribute}\s*(:[^=]*)?=", text):
+            if re.match(rf"\s*self\.{re.escape(attribute)}\s*(:[^=]*)?=", text):
                 return Place(code.co_filename, line or 0)
     return None
