@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torchstone.review.places import Place
     from torchstone.review.stream import Event, Stream
 
-_PROBED = 16
+_PROBED = 8
 """So many parameters of an optimizer are looked at to see whether a backward pass gave it gradients."""
 
 _PASSES = 64
@@ -66,6 +66,7 @@ class Account:
         self._identities: frozenset[int] = frozenset()
         self._groups = 0
         self._shares: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._probed: list[weakref.ref[Any]] = []
         self._probe: list[Any] = []
 
     def identities(self, optimizer: Any) -> frozenset[int]:
@@ -73,7 +74,9 @@ class Account:
         groups = len(optimizer.param_groups)
         if groups != self._groups:
             self._groups = groups
-            self._identities = frozenset(id(one) for one in parameters(optimizer))
+            held = list(parameters(optimizer))
+            self._identities = frozenset(id(one) for one in held)
+            self._probed = [weakref.ref(one) for one in held[:: max(1, len(held) // _PROBED)]]
         return self._identities
 
     def shares(self, optimizer: Any, module: Any) -> bool:
@@ -87,14 +90,17 @@ class Account:
 
     def look(self, optimizer: Any) -> None:
         """Which gradients are there, before a backward pass."""
-        self._probe = versions(optimizer)
+        self.identities(optimizer)
+        self._probe = self._look()
 
-    def took(self, optimizer: Any) -> bool:
+    def took(self) -> bool:
         """Whether gradients came since the last look."""
         before, self._probe = self._probe, []
-        return any(
-            new is not None and new != old for new, old in zip(versions(optimizer), before, strict=False)
-        )
+        return any(new is not None and new != old for new, old in zip(self._look(), before, strict=False))
+
+    def _look(self) -> list[Any]:
+        found = [parameter.grad for reference in self._probed if (parameter := reference()) is not None]
+        return [None if one is None else (id(one), one._version) for one in found]
 
 
 class Gradients:
@@ -113,27 +119,36 @@ class Gradients:
         """The calls of modules since the last backward pass, in sampled steps: those by the program itself,
         and those by other modules that recorded no gradients."""
         self.accounts: weakref.WeakKeyDictionary[Any, Account] = weakref.WeakKeyDictionary()
+        self._known: dict[int, tuple[weakref.ref[Any], Account]] = {}
         self._stream = stream
 
     def of(self, optimizer: Any) -> Account:
         """The account of an optimizer."""
-        account = self.accounts.get(optimizer)
-        if account is None:
-            account = self.accounts[optimizer] = Account()
+        known = self._known.get(id(optimizer))  # asked for several times a step
+        if known is not None and known[0]() is optimizer:
+            return known[1]
+        account = self.accounts[optimizer] = Account()
+        self._known = {key: held for key, held in self._known.items() if held[0]() is not None}
+        self._known[id(optimizer)] = weakref.ref(optimizer), account
         return account
+
+    def each(self) -> list[tuple[Any, Account]]:
+        """The optimizers with their accounts."""
+        found = [(reference(), account) for reference, account in self._known.values()]
+        return [(optimizer, account) for optimizer, account in found if optimizer is not None]
 
     def owners(self, held: list[Any]) -> list[tuple[Any, Account]]:
         """The optimizers that have one of some parameters, with their accounts."""
         wanted = {id(parameter) for parameter in held}
         return [
             (optimizer, account)
-            for optimizer, account in list(self.accounts.items())
+            for optimizer, account in self.each()
             if not wanted.isdisjoint(account.identities(optimizer))
         ]
 
     def trains(self, module: Any) -> bool:
         """Whether an optimizer has a parameter of a module."""
-        return any(account.shares(optimizer, module) for optimizer, account in list(self.accounts.items()))
+        return any(account.shares(optimizer, module) for optimizer, account in self.each())
 
     def on_optimizer_made(self, event: Event) -> None:
         """A new account."""
@@ -152,7 +167,7 @@ class Gradients:
 
     def on_backward(self, event: Event) -> None:
         """Gradients will come."""
-        for optimizer, account in list(self.accounts.items()):
+        for optimizer, account in self.each():
             account.look(optimizer)
 
     def on_backward_ended(self, event: Event) -> None:
@@ -161,8 +176,8 @@ class Gradients:
         self.backward = self.now
         self.passes.clear()
         place = event.place if self._stream.sampled else None
-        for optimizer, account in list(self.accounts.items()):
-            if account.took(optimizer):
+        for _, account in self.each():
+            if account.took():
                 account.gave = self.now
                 account.gave_first = account.gave_first or self.now
                 account.gave_place = place or account.gave_place
@@ -176,13 +191,13 @@ class Gradients:
         """Whose gradients are gone."""
         self.now += 1
         subject = event.subject
-        known = subject in self.accounts
+        known = id(subject) in self._known
         cleared = (
             [(subject, self.of(subject))]
             if known or not hasattr(subject, "parameters")
             else [
                 (optimizer, account)
-                for optimizer, account in list(self.accounts.items())
+                for optimizer, account in self.each()
                 if account.shares(optimizer, subject)
             ]
         )

@@ -333,7 +333,7 @@ class Watch(Detector):
         """Whom it gave gradients."""
         if self._is_off() or not self.stream.sampled:
             return
-        for optimizer, account in list(self.gradients.accounts.items()):
+        for optimizer, account in self.gradients.each():
             if account.gave != self.gradients.now:
                 continue
             waiting = self._waiting.setdefault(optimizer, _Waiting())

@@ -157,7 +157,7 @@ class Watch(Detector):
 
     def on_forward_began(self, event: Event) -> None:
         """What was cut before is not on the way from this module to a loss."""
-        if next(event.subject.parameters(), None) is not None:  # none: a loss
+        if self._cuts and next(event.subject.parameters(), None) is not None:  # none: a loss
             self._cuts.clear()
 
     def on_cut(self, event: Event) -> None:

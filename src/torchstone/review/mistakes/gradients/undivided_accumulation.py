@@ -212,6 +212,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
+        self._pending = False
         self._mean: weakref.ref[Any] | None = None
         self._batch: tuple[int, int] | None = None
         self._current: tuple[Place, int, int] | None = None
@@ -229,7 +230,7 @@ class Watch(Detector):
 
     def on_loss(self, event: Event) -> None:
         """A mean over the batch."""
-        if self._groups and event.options.get("reduction", "mean") == "mean":
+        if self._groups and self.stream.sampled and event.options.get("reduction", "mean") == "mean":
             self._mean = weakref.ref(event.result)
 
     def on_backward(self, event: Event) -> None:
@@ -243,20 +244,21 @@ class Watch(Detector):
 
     def on_backward_ended(self, event: Event) -> None:
         """Whose gradients it was added to."""
-        for optimizer, group in list(self._groups.items()):
-            if self.stream.sampled and self.gradients.of(optimizer).gave == self.gradients.now:
+        for optimizer, group in list(self._groups.items()) if self.stream.sampled else ():
+            if self.gradients.of(optimizer).gave == self.gradients.now:
+                self._pending = True
                 group.batches.append(self._current)
                 group.versions = versions(optimizer)
 
     def on_cleared(self, event: Event) -> None:
         """A new group."""
-        for optimizer, group in list(self._groups.items()):
+        for optimizer, group in list(self._groups.items()) if self._pending else ():
             if self.gradients.of(optimizer).cleared == self.gradients.now:
                 group.clear()
 
     def on_step_began(self, event: Event) -> None:
         """Judges the group that the step uses."""
-        group = self._groups.get(event.subject)
+        group = self._groups.get(event.subject) if self._pending else None
         if group is None:
             return
         batches = set(group.batches)
@@ -268,6 +270,7 @@ class Watch(Detector):
                 if group.times >= _GROUPS:
                     self._tell(event, len(batches), group.batches[-1])
         group.clear()
+        self._pending = any(other.batches for other in self._groups.values())
 
     def _tell(self, event: Event, count: int, last: tuple[Place, int, int] | None) -> None:
         self.found(
