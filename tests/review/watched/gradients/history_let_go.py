@@ -67,7 +67,8 @@ def meta_learning():
                     model.parameters(), torch.autograd.grad(loss, list(model.parameters()), create_graph=True)
                 )
             ]
-            outer = outer + nn.functional.linear(torch.randn(8, 4), *fast).pow(2).mean()  # safe: goes back below
+            output = nn.functional.linear(torch.randn(8, 4), *fast)
+            outer = outer + output.pow(2).mean()  # safe: goes back below
         optimizer.zero_grad()
         outer.backward()
         optimizer.step()
