@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,177 @@ def test_a_watched_script_ends_as_the_unwatched_one(script: Path, run: Run) -> N
     assert watched.pop("findings") == []
     assert watched.pop("failures") == []
     assert watched == plain
+
+
+EVERY_DETECTOR = """
+from torchstone.review.catalogue import load_catalogue
+
+def broken(self, event):
+    raise RuntimeError("injected")
+
+for mistake in load_catalogue():
+    if mistake.detector is not None:
+        for name in dir(mistake.detector):
+            if name.startswith("on_"):
+                setattr(mistake.detector, name, broken)
+"""
+
+FRAME = {
+    "names": "from torchstone.review import naming as part; part.Names.know = broken",
+    "events": "from torchstone.review import stream as part; part.Event.__init__ = broken",
+    "places": "from torchstone.review import stream as part; part.place_of_frame = broken",
+    "steps": "from torchstone.review import resting as part; part.Rest.stepped = broken",
+    "gradients": "from torchstone.review import gradients as part; part.Gradients.on_backward = broken",
+    "hook point": "from torchstone.review.events import mode as part; part.install = broken",
+    "making": "from torchstone.review.mistakes.gradients import missing_zero_grad as part; "
+    "part.Watch.__init__ = broken",
+    "reporting": "from torchstone.review.watcher import Watcher; Watcher.report = broken",
+}
+BROKEN = "def broken(*args, **kwargs):\n    raise RuntimeError('injected')\n"
+
+
+def left(answer: dict[str, Any]) -> dict[str, Any]:
+    """What a script left behind, what was written on stderr aside."""
+    return {name: value for name, value in answer.items() if name not in ("errors", "findings", "failures")}
+
+
+@pytest.mark.parametrize("name", ["dropout_and_batch_norm", "gan", "compiled_in_place"])
+def test_a_fault_in_every_detector_leaves_the_script_alone(name: str, run: Run) -> None:
+    script = HERE / "watched" / "unchanged" / f"{name}.py"
+    plain, watched = run(script, watched=False), run(script, watched=True, before=EVERY_DETECTOR)
+    assert left(watched) == left(plain)
+    lines = watched["errors"].splitlines()
+    assert lines == watched["failures"]
+    assert len(lines) > 20
+    assert len({line.split()[1] for line in lines}) == len(lines)  # one for each
+    assert all(line.endswith("stopped watching: RuntimeError: injected") for line in lines)
+
+
+@pytest.mark.parametrize("part", FRAME)
+def test_a_fault_in_the_frame_leaves_the_script_alone(part: str, run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    right = (HERE / "watched" / "unchanged" / "dropout_and_batch_norm.py").read_text()
+    script.write_text(right.replace("        optimizer.zero_grad()\n", ""))  # so that there is a finding
+    plain, watched = run(script, watched=False), run(script, watched=True, before=BROKEN + FRAME[part])
+    assert left(watched) == left(plain)
+    assert watched["errors"].count("injected") == len(watched["failures"]) >= 1
+
+
+EDGES = {
+    "threads that train": """
+        import threading, torch
+        def train(number):
+            weights = torch.nn.Linear(2, 1)
+            optimizer = torch.optim.SGD(weights.parameters(), lr=0.1)
+            for _ in range(200):
+                optimizer.zero_grad()
+                weights(torch.ones(4, 2)).sum().backward()
+                optimizer.step()
+            done.append(number)
+        done = []
+        threads = [threading.Thread(target=train, args=(number,)) for number in range(3)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(sorted(done))
+    """,
+    "threads one after another": """
+        import threading, torch
+        torch.manual_seed(0)
+        net = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        def train():
+            for _ in range(10):
+                optimizer.zero_grad()
+                torch.nn.functional.mse_loss(net(torch.randn(4, 2)), torch.ones(4, 1)).backward()
+                optimizer.step()
+        for _ in range(3):
+            thread = threading.Thread(target=train)
+            thread.start()
+            thread.join()
+        print(net.weight.tolist())
+    """,
+    "a fork that trains": """
+        import os, torch
+        def train():
+            net = torch.nn.Linear(2, 1)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            for _ in range(10):
+                net(torch.randn(4, 2)).sum().backward()  # wrong, but its parent is what is watched
+                optimizer.step()
+        child = os.fork()
+        if not child:
+            train()
+            os._exit(5)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """,
+    "a pool": """
+        import multiprocessing, torch
+        def square(number):
+            return (torch.tensor(float(number)) ** 2).item()
+        if __name__ == "__main__":
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                print(pool.map(square, range(5)))
+    """,
+    "classes of main in files": """
+        import copy, io, pickle, torch
+        class Net(torch.nn.Linear):
+            def __call__(self, *args):
+                return super().__call__(*args) * 2
+        net = Net(2, 1)
+        again = pickle.loads(pickle.dumps(net))
+        file = io.BytesIO()
+        torch.save(net, file)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=False)
+        assert type(loaded) is type(again) is Net is type(copy.deepcopy(net))
+        print(torch.equal(again(torch.ones(1, 2)), loaded(torch.ones(1, 2))))
+    """,
+    "runpy and stdin": """
+        import runpy, sys, tempfile, torch
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+            file.write("import torch; net = torch.nn.Linear(1, 1); x = net(torch.ones(1, 1)).shape, __name__")
+            file.flush()
+            print(runpy.run_path(file.name, run_name="part")["x"], repr(sys.stdin.read()))
+    """,
+    "signals": """
+        import os, signal, torch
+        seen = []
+        signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(torch.nn.Linear(1, 1)(torch.ones(1))))
+        net = torch.nn.Linear(2, 1)
+        net.register_forward_hook(lambda *args: os.kill(os.getpid(), signal.SIGUSR1))
+        net(torch.ones(1, 2)).sum().backward()
+        print(len(seen))
+    """,
+    "an excepthook": """
+        import sys, torch
+        def hook(kind, error, traceback):
+            print("mine", kind.__name__, traceback.tb_frame.f_code.co_name)
+        sys.excepthook = hook
+        raise ValueError("no")
+    """,
+    "an exit": "import sys, torch\nnet = torch.nn.Linear(1, 1)\nprint(1)\nsys.exit(7)",
+    "counted operations": """
+        import torch
+        from torch.utils.flop_counter import FlopCounterMode
+        net = torch.nn.Linear(4, 4)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        with FlopCounterMode(display=False) as counted:
+            net(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+        print(counted.get_total_flops())
+    """,
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_unusual_scripts_are_left_alone(edge: str, run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(EDGES[edge]))
+    plain, watched = run(script, watched=False), run(script, watched=True)
+    assert watched["findings"] == []
+    assert watched["failures"] == []
+    for answer in (plain, watched):
+        if edge.startswith("threads that"):  # these draw in no order
+            answer.pop("weights"), answer.pop("streams")
+    assert left(watched) == left(plain)
+    assert watched["errors"] == plain["errors"]

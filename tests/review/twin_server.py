@@ -27,7 +27,7 @@ def serve() -> None:
     import torch
     import torch._dynamo
     import torch.fx
-    import torch.optim.swa_utils  # noqa: F401 - imported once for all scripts
+    import torch.optim.swa_utils  # imported once for all scripts
 
     from torchstone.review.catalogue import load_catalogue
 
@@ -103,7 +103,12 @@ def _told() -> dict[str, Any]:
         torch._dynamo.reset()
     gc.collect()
     kinds = (torch.Tensor, torch.nn.Module, torch.optim.Optimizer, torch.utils.data.DataLoader)
-    alive = sum(issubclass(type(one), kinds) for one in gc.get_objects())
+    held = [one for one in gc.get_objects() if issubclass(type(one), kinds)]
+    state = torch.get_rng_state()  # the watcher keeps some of its own, to be able to replay a call
+    alive = sum(
+        not (type(one) is torch.Tensor and one.dtype == state.dtype and one.shape == state.shape)
+        for one in held
+    )
     return {"weights": weights, "streams": streams, "graphs": graphs, "alive": alive}
 
 

@@ -28,15 +28,12 @@ class Detector:
 
     def __init__(self, watcher: Watcher) -> None:
         self.watcher = watcher
+        self.stream: Stream = watcher.stream
+        """Where the events come from."""
         module = sys.modules[type(self).__module__]
         self.code: str = module.CODE
         self.name: str = module.NAME
         self.severity: Any = module.SEVERITY
-
-    @property
-    def stream(self) -> Stream:
-        """Where the events come from."""
-        return self.watcher.stream
 
     @property
     def gradients(self) -> Gradients:
