@@ -229,7 +229,9 @@ class Watch(Detector):
 
     # What is said
 
-    def _forward_finding(self, origin: Operation, call: Call, backward: Place | None) -> dict[str, Any]:
+    def _forward_finding(
+        self, origin: Operation, call: Call, backward: Place | None
+    ) -> dict[str, Any] | None:
         if origin.holder is not None:
             return self._held_finding(origin, call, backward)
         name = _ALIKE.get(origin.name, origin.name)
@@ -246,13 +248,15 @@ class Watch(Detector):
             **self._evidence(origin, name, "forward"),
         }
 
-    def _held_finding(self, origin: Operation, call: Call, backward: Place | None) -> dict[str, Any]:
+    def _held_finding(self, origin: Operation, call: Call, backward: Place | None) -> dict[str, Any] | None:
         held = origin.holder
         parameter = self.names.parameter(held)
         if parameter is not None:
             message = f"`{parameter}` has values that are not finite before the batch comes to it"
             fix = "Look at the step before: its gradients or its learning rate; or at how it is initialised."
         else:
+            if any(finding.code == "TS416" for finding in self.watcher.findings):
+                return None  # the loader's batches were told
             message = "The batch itself has values that are not finite"
             fix = "Look for missing values in the data, and fill them in or leave the samples out."
         return {
