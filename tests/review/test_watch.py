@@ -196,3 +196,78 @@ def test_compiled_code_is_compiled_as_often_and_computes_the_same(tmp_path: Path
     plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "train.py")
     assert "unique_graphs" in plain.stdout
     assert watched.stdout == plain.stdout
+
+
+@pytest.mark.parametrize(("words", "status"), [((), 0), (("now",), 3)])
+def test_threads_that_are_left_behind_and_os_exit_still_report(
+    tmp_path: Path, words: tuple[str, ...], status: int
+) -> None:
+    script(
+        tmp_path,
+        """
+        import os, sys, threading, time
+        os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
+        import torch
+
+        net = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+        def late():
+            time.sleep(0.3)
+            for _ in range(4):
+                net(torch.ones(3, 2)).sum().backward()
+                optimizer.step()
+            print("late", torch.get_num_threads(), flush=True)
+            if len(sys.argv) > 1:
+                os._exit(3)
+
+        threading.Thread(target=late).start()
+        """,
+    )
+    watched = watch(tmp_path, "train.py", *words)
+    assert (watched.stdout, watched.returncode) == ("late 1\n", status)
+    assert watched.stderr.endswith("torchstone watched 4 steps and found 1 error.\n")
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_weights_that_they_had_unwatched(tmp_path: Path) -> None:
+    script(
+        tmp_path,
+        """
+        import hashlib, os
+        import torch
+        import torch.distributed as dist
+        from torch import nn
+
+        dist.init_process_group("gloo")
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        model = nn.parallel.DistributedDataParallel(net)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        data = torch.utils.data.TensorDataset(torch.randn(64, 4), torch.randint(0, 2, (64,)))
+        sampler = torch.utils.data.DistributedSampler(data)
+        loader = torch.utils.data.DataLoader(data, batch_size=8, sampler=sampler)
+        for epoch in range(2):
+            sampler.set_epoch(epoch)
+            for inputs, targets in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(inputs), targets).backward()
+                optimizer.step()
+        weights = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
+        with open(f"{os.environ['OUT']}-{dist.get_rank()}", "w") as file:
+            print(hashlib.sha256(weights).hexdigest(), torch.rand(1).item(), file=file)
+        dist.destroy_process_group()
+        """,
+    )
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    told = {}
+    for name, words in (("plain", ["train.py"]), ("watched", ["-m", "torchstone", "watch", "train.py"])):
+        os.environ["OUT"] = str(tmp_path / name)
+        try:
+            done = python(tmp_path, *torchrun, *words)
+        finally:
+            del os.environ["OUT"]
+        assert done.returncode == 0, done.stderr
+        told[name] = [(tmp_path / f"{name}-{rank}").read_text() for rank in range(2)]
+    assert told["watched"] == told["plain"]
+    assert "stopped watching" not in done.stderr

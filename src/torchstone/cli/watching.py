@@ -93,7 +93,7 @@ def _before_os_exit(watcher: Any, then: Callable[[], None]) -> Callable[[], None
                 sys.stderr.flush()
         original(status)
 
-    os._exit = leave  # type: ignore[assignment]
+    os._exit = leave
 
     def restore() -> None:
         os._exit = original

@@ -5,6 +5,8 @@ There, tensors are not what the program computes with in the end, or somebody co
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
@@ -30,5 +32,6 @@ def install(stream: Stream) -> None:
 
 
 def _is_foreign() -> bool:
-    modes = (*_get_current_function_mode_stack(), *_get_current_dispatch_mode_stack())
+    overriding: Any = _get_current_function_mode_stack
+    modes = (*overriding(), *_get_current_dispatch_mode_stack())
     return any(not type(mode).__module__.startswith(_HARMLESS) for mode in modes)
