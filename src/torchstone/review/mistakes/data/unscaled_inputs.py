@@ -6,6 +6,9 @@ Reports, in a program that trains, pictures of 0 to 255 that are turned into flo
 and the like), and scikit-learn's tables whose columns differ by a factor of a thousand, when nothing in the
 file scales or normalises.
 
+A watched run looks at what the first layer of a model in training is given, after all that the program and
+the model do to it, when that is a linear or convolutional layer and no normalisation follows.
+
 ## Why is this bad?
 Initial weights and usual learning rates are made for inputs near 1. With larger ones the first steps are far
 too long, units die or saturate, and the largest column drowns the others.
@@ -20,13 +23,20 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Edit, Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import Origin, resolved
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS407"
 NAME = "unscaled-inputs"
@@ -309,3 +319,76 @@ def _finding(file: File, node: ast.expr, message: str, fix: Fix, related: ast.ex
         fix=fix,
         related=(file.related(related, "the numbers come from here"),) if related is not None else (),
     )
+
+
+_FIRST_LAYERS = re.compile(r"^(?:Lazy)?(?:Linear|Conv[123]d)$")
+_NO_CHANGE = re.compile(r"^(?:Flatten|Unflatten|Identity|Dropout\w*)$")
+_TIMES = 3
+"""So many batches have to be unscaled."""
+
+
+class Watch(Detector):
+    """Looks at what the first layer of a model in training is given."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._looking = False
+        self._words: str | None = None
+        self._layers = 0
+        self._times = 0
+        self._place: Place | None = None
+
+    def on_forward_began(self, event: Event) -> None:
+        """A model is called in training."""
+        self._looking = self.stream.sampled and event.recording and event.subject.training
+        self._words, self._layers = None, 0
+
+    def on_forward(self, event: Event) -> None:
+        """The first layer, and whether the second one normalises."""
+        if not self._looking:
+            return
+        kind = type(event.subject).__name__
+        if next(event.subject.children(), None) is None and not _NO_CHANGE.match(kind):
+            self._layers += 1
+            if self._layers == 1 and _FIRST_LAYERS.match(kind):
+                self._words = _unscaled(event.args[0] if event.args else None)
+            elif self._layers == 2 and "Norm" in kind:
+                self._words = None
+        if event.root:
+            self._looking = False
+            self._place = event.place if self._words else None
+
+    def on_backward_ended(self, event: Event) -> None:
+        """Learned from it."""
+        words, self._words = self._words, None
+        self._times += words is not None
+        if words is not None and self._times >= _TIMES:
+            self.found(
+                f"The model is trained on raw numbers: {words}",
+                why="initial weights and usual learning rates are made for inputs near 1",
+                place=self._place,
+                fix="Scale the inputs: pictures by 1/255, columns by their mean and deviation in training.",
+                input=words,
+            )
+
+
+def _unscaled(inputs: Any) -> str | None:
+    """What shows that a batch was not scaled; None where nothing does."""
+    usual = hasattr(inputs, "is_floating_point") and inputs.is_floating_point() and not inputs.requires_grad
+    if not usual or inputs.dim() < 2 or len(inputs) < 2:
+        return None
+    values = inputs.detach().double()
+    least, most = float(values.min()), float(values.max())
+    if (
+        least >= 0
+        and 100 < most <= 255
+        and float(values.mean()) > 10
+        and bool((values == values.round()).all())
+    ):
+        return f"whole numbers from {least:.4g} to {most:.4g}, as of pictures"
+    if values.dim() != 2 or len(values) < 8:
+        return None
+    deviations = [one for one in values.std(dim=0).tolist() if one > 0]
+    if len(deviations) < 2 or max(deviations) < 100 or max(deviations) < 1000 * min(deviations):
+        return None
+    return f"columns whose deviations go from {min(deviations):.3g} to {max(deviations):.3g}"
