@@ -323,7 +323,7 @@ class Watch(Detector):
     def on_batch(self, event: Event) -> None:
         """Its samples."""
         samples, epoch, key = event.samples, event.epoch, id(event.subject)
-        if epoch.number >= _PASSES or samples.indices is None or not _are_labelled(samples):
+        if epoch.learned or epoch.number >= _PASSES or samples.indices is None or not _are_labelled(samples):
             return
         if epoch.number == 0 and (key not in self._memories or self._memories[key].first is not epoch):
             self._memories.pop(key, None)

@@ -261,6 +261,9 @@ def _wrong_loader(file: File, node: ast.Assign, given: ast.expr, score: str, oth
 _MOST = 20_000
 """So many samples of a pass are remembered, chosen by their hash."""
 
+_READ = 200_000
+"""So many samples of a pass are looked at."""
+
 _LOADERS = 16
 """The samples of so many loaders are remembered."""
 
@@ -291,13 +294,15 @@ class _Content:
         self.every = 1
         """Only such hashes are kept that this divides."""
         self.last = 0
+        self.read = 0
         self.whole = False
 
     def add(self, dataset: Any, samples: Samples) -> None:
         """Takes the samples of a batch."""
-        hashes = samples.hashes()
+        hashes = samples.hashes() if self.read < _READ else None
         if hashes is None:
             return
+        self.read += len(hashes)
         indices = samples.indices
         for position, value in enumerate(hashes):
             if value % self.every == 0:
