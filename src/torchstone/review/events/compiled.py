@@ -1,6 +1,7 @@
 """Compiled code: inside of it, PyTorch is as if nobody watched.
 
-A compiled module is told as `forward` (see `forward.py`) when it was called: at its border.
+A compiled module is told as `forward` (see `forward.py`) when it was called: at its border. An optimizer that
+steps inside of compiled code is told as `step_ended` alone.
 """
 
 from __future__ import annotations
@@ -57,8 +58,7 @@ def _enter_and_leave(stream: Stream) -> None:
         def leave() -> None:  # Dynamo looks at each function that is called here
             stream.resume()
             for optimizer, parameter, version in before:
-                if parameter._version != version:  # it stepped inside
-                    stream.emit("step_began", optimizer)
+                if parameter._version != version:  # it stepped inside: its beginning was not seen
                     stream.emit("step_ended", optimizer)
                     stream.advance()
 
