@@ -95,7 +95,9 @@ class Neglected:
 def numbers_of(tensor: Any) -> Any:
     """Some numbers of a tensor, to be compared with later ones; None where there are none."""
     plain = tensor.detach()
-    if type(plain).__module__.split(".")[0] != "torch" or plain.is_sparse or not plain.is_contiguous():
+    if type(plain).__module__.split(".")[0] != "torch" or plain.is_sparse or plain.is_meta:
+        return None
+    if not plain.is_contiguous():
         return None
     return tuple(plain.view(-1)[:_NUMBERS].tolist())
 
@@ -110,7 +112,7 @@ def gradient_lengths(optimizer: Any, dimensions: int = 0) -> list[tuple[Any, flo
     held = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
     held = [one for one in held if one.dim() >= dimensions]
     some = held[:: max(1, len(held) // _MEASURED)]
-    return [(one, float(one.grad.norm())) for one in some if not one.grad.is_sparse]
+    return [(one, float(one.grad.norm())) for one in some if not one.grad.is_sparse and not one.is_meta]
 
 
 def abandoned(optimizer: Any) -> bool:

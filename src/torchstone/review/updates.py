@@ -20,7 +20,7 @@ class Updates:
     """Copies a few weights before a step, and compares them afterwards."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[weakref.ref[Any], Any, float]] = []
+        self._before: list[tuple[weakref.ref[Any], int, Any, float]] = []
 
     def began(self, optimizer: Any) -> None:
         """Before a step: copies weights that have a gradient."""
@@ -29,21 +29,24 @@ class Updates:
             for group in optimizer.param_groups
             if group["lr"]
             for one in group["params"]
-            if one.grad is not None and not one.grad.is_sparse and one.dim() > 1
+            if one.grad is not None and not one.grad.is_sparse and one.dim() > 1 and not one.is_meta
         ]
         fitting = [one for one in held if _SMALLEST <= one.numel() <= _LARGEST and one.is_floating_point()]
         self._before = []
         for weight in sorted(fitting, key=lambda one: int(one.numel()))[:_FEW]:
             copy = weight.detach().clone()
-            self._before.append((weakref.ref(weight), copy, float(weight.grad.norm())))
+            self._before.append((weakref.ref(weight), weight._version, copy, float(weight.grad.norm())))
 
     def ended(self) -> list[tuple[Any, float, float]]:
         """After it: each weight, how far it moved for its own length, and the length of its gradient."""
         found = []
-        for reference, copy, gradient in self._before:
+        for reference, version, copy, gradient in self._before:
             weight = reference()
+            # A step in compiled code is told when it is over: nothing is written in between.
+            if weight is None or weight._version == version:
+                continue
             length = float(copy.norm())
-            if weight is not None and length / copy.numel() ** 0.5 > _EMPTY:
+            if length / copy.numel() ** 0.5 > _EMPTY:
                 found.append((weight, float((weight.detach() - copy).norm()) / length, gradient))
         self._before = []
         return found

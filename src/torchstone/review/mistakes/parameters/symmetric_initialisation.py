@@ -172,7 +172,9 @@ class Watch(Detector):
 
 def _is_alike(weight: Any) -> bool:
     """Whether the rows of a matrix or the filters of a convolution are all equal; waits for the device."""
-    if weight.dim() < 2 or weight.shape[0] < 2 or not weight.requires_grad or not weight.is_contiguous():
+    if weight.dim() < 2 or weight.shape[0] < 2 or not weight.requires_grad or weight.is_meta:
+        return False
+    if not weight.is_contiguous():
         return False
     rows = weight.detach().view(weight.shape[0], -1)
     if rows.shape[1] < 1 or rows[0][:4].tolist() != rows[1][:4].tolist():
