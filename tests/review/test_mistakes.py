@@ -48,6 +48,12 @@ def ids(mistake: Mistake) -> str:
     return f"{mistake.code}-{mistake.name}"
 
 
+@pytest.mark.parametrize("entry", index.entries()[1:], ids=lambda entry: entry.code)
+def test_what_only_a_run_shows_is_known_without_an_import(entry: index.Entry) -> None:
+    mistake = next(each for each in CATALOGUE if each.code == entry.code)
+    assert entry.is_read == (mistake.check is not None)
+
+
 def test_codes_and_names_are_told_apart() -> None:
     assert len({m.code for m in CATALOGUE}) == len({m.name for m in CATALOGUE}) == len(CATALOGUE) > 0
 

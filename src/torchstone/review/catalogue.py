@@ -28,7 +28,7 @@ def checks_for(text: str, codes: Container[str], stands_alone: Callable[[], bool
     """
     found = []
     for entry in entries():
-        if entry.module and entry.code in codes and concerns(entry, text, stands_alone):
+        if entry.module and entry.is_read and entry.code in codes and concerns(entry, text, stands_alone):
             check = getattr(importlib.import_module(entry.module), "check", None)
             found += [check] if check is not None else []
     return found

@@ -10,6 +10,7 @@ from typing import cast
 from torchstone.finding import Severity
 from torchstone.review.selection import UNUSED_IGNORE, Entry
 
+_ONLY_RUN = "\nONLY_RUN = True\n"
 _HEAD = re.compile(r'^(CODE|NAME|SEVERITY)(?:: \w+)? = "([\w-]+)"', re.MULTILINE)
 _WORDS = re.compile(r"^(MENTIONS|INVOLVES) = \((.*?)\)$", re.MULTILINE | re.DOTALL)
 _HEAD_LENGTH = 5_000
@@ -44,6 +45,7 @@ def _entry(path: str, module: str) -> Entry:
         module,
         words.get("MENTIONS", ()),
         words.get("INVOLVES", ()),
+        is_read=_ONLY_RUN not in text,
     )
 
 

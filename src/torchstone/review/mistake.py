@@ -4,6 +4,7 @@ A mistake's file holds, in this order: a docstring (a sentence, then the heading
 `NAME`, `SEVERITY`, perhaps `MENTIONS` and `INVOLVES`, then `BAD`, `GOOD` and `check`. Its examples are its
 tests and its page.
 
+`ONLY_RUN = True` stands in the file of a mistake that source cannot show: it has a detector and no `check`.
 `MENTIONS` lists what the text of a file has to contain for the rule to find anything in it, and `INVOLVES`
 what that file, or another one of its program, has to contain. Each string is one or several alternatives,
 `"randperm|permutation"`, and all strings must be met. A rule's file is imported for files that meet them

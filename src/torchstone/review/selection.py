@@ -27,6 +27,8 @@ class Entry:
     """What a file has to mention before the rule is worth importing; see `torchstone.review.mistake`."""
     involves: tuple[str, ...] = ()
     """What it, or another file of the project, has to mention."""
+    is_read: bool = True
+    """Whether source can show it; what only a run shows is not imported to read source."""
 
 
 UNUSED_IGNORE = Entry("TS000", "unused-ignore", "warning")

@@ -57,7 +57,10 @@ def worker(rank, world_size):
             optimizer.step()
         model.eval()
         with torch.no_grad():
-            print(epoch, sum((model(x.cuda(rank)).argmax(1) == y.cuda(rank)).sum().item() for x, y in val_loader))
+            print(
+                epoch,
+                sum((model(x.cuda(rank)).argmax(1) == y.cuda(rank)).sum().item() for x, y in val_loader),
+            )
 
 
 class Trainer:

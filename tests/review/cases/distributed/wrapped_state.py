@@ -33,7 +33,9 @@ def with_both(net, loader, optimizer):
     model = DDP(net)
     for x, y in loader:
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y) + 0.1 * model.module(x).pow(2).mean()  # safe: through the wrapper too
+        loss = (
+            F.cross_entropy(model(x), y) + 0.1 * model.module(x).pow(2).mean()
+        )  # safe: through the wrapper too
         loss.backward()
         optimizer.step()
 

@@ -92,7 +92,9 @@ def inner_step(model, x, y):
 
 
 def new_leaf(critic, real):
-    points = torch.autograd.Variable(real + torch.rand(real.shape), requires_grad=True)  # safe: asked for here
+    points = torch.autograd.Variable(
+        real + torch.rand(real.shape), requires_grad=True
+    )  # safe: asked for here
     scores = critic(points)
     (gradient,) = torch.autograd.grad(scores, points, torch.ones_like(scores), create_graph=True)
     penalty = ((gradient.norm(2, dim=1) - 1) ** 2).mean()

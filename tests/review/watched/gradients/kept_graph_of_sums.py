@@ -12,7 +12,9 @@ def two_losses():
     for _ in range(8):
         output = model(torch.randn(8, 4))
         optimizer.zero_grad()
-        output.pow(2).mean().backward(retain_graph=True)  # safe: the next one goes back through the model, too
+        output.pow(2).mean().backward(
+            retain_graph=True
+        )  # safe: the next one goes back through the model, too
         (0.1 * output.abs().mean()).backward()
         optimizer.step()
 

@@ -3,7 +3,9 @@ from torch import nn
 
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Dropout(0.1), nn.Linear(12, 1))
-averaged = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+averaged = torch.optim.swa_utils.AveragedModel(
+    model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 inputs = torch.randn(128, 6)
 data = torch.utils.data.TensorDataset(inputs, inputs.sum(1, keepdim=True))

@@ -11,7 +11,9 @@ for step in range(15):
     real = torch.randn(32, 2) * 0.5 + 1
     fake = generator(torch.randn(32, 4))
     tells.zero_grad()
-    told = criterion(discriminator(real), torch.ones(32, 1)) + criterion(discriminator(fake.detach()), torch.zeros(32, 1))
+    told = criterion(discriminator(real), torch.ones(32, 1)) + criterion(
+        discriminator(fake.detach()), torch.zeros(32, 1)
+    )
     told.backward()
     tells.step()
     makes.zero_grad()

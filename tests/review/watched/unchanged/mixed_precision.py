@@ -2,7 +2,9 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 4))
+model = nn.Sequential(
+    nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 4)
+)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 images = torch.rand(64, 1, 8, 8)
 labels = torch.randint(0, 4, (64,))

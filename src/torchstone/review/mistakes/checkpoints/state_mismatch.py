@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CODE = "TS810"
 NAME = "state-mismatch"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CODE = "TS416"
 NAME = "bad-feature"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CODE = "TS904"
 NAME = "ranks-diverged"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -121,14 +121,14 @@ def _may_clear(target: Value | None, optimizer: Value) -> bool:
 
 
 def _are_apart(optimizer: Value, others: list[Value | None]) -> bool:
-    """Whether what others clear is none of an optimizer's: each was made from the parameters of another model."""
+    """Whether what others clear is none of an optimizer's: each was made from the parameters of its model."""
     own = _model_of(optimizer)
     models = {other and _model_of(other) for other in others}
     return own is not None and None not in models and own not in models
 
 
 def _model_of(optimizer: Value) -> str | None:
-    """The model whose `parameters()` an optimizer was made from; None where it was made from anything else."""
+    """The model whose `parameters()` an optimizer was made from; None where it was made from others."""
     if optimizer.call is None or not optimizer.call.args:
         return None
     given = optimizer.call.args[0]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CODE = "TS113"
 NAME = "second-backward"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

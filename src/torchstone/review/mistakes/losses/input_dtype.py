@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CODE = "TS317"
 NAME = "input-dtype"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

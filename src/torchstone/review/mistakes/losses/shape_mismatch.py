@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CODE = "TS316"
 NAME = "shape-mismatch"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CODE = "TS703"
 NAME = "loader-bound"
 SEVERITY: Severity = "advice"
+ONLY_RUN = True
 
 BAD = (
     Example(

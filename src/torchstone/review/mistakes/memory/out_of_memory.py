@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CODE = "TS713"
 NAME = "out-of-memory"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CODE = "TS205"
 NAME = "drifting-frozen-batchnorm"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CODE = "TS609"
 NAME = "dead-units"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(

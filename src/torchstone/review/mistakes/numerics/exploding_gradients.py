@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CODE = "TS607"
 NAME = "exploding-gradients"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 CODE = "TS601"
 NAME = "nan-origin"
 SEVERITY: Severity = "error"
+ONLY_RUN = True
 
 BAD = (
     Example(

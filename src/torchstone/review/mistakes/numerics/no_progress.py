@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CODE = "TS611"
 NAME = "no-progress"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(

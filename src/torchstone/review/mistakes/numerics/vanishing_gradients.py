@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CODE = "TS608"
 NAME = "vanishing-gradients"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CODE = "TS506"
 NAME = "frozen-but-moving"
 SEVERITY: Severity = "warning"
+ONLY_RUN = True
 
 BAD = (
     Example(
