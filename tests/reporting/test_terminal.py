@@ -200,7 +200,7 @@ def test_runs_side_by_side_are_one_row_each(runs: dict[str, Any], tmp_path: Path
     assert "*" in hostile  # measured on its test rows
     assert "* on the test rows; the others on validation rows." in lines
     empty = _piped(lambda console: terminal.print_runs(console, [], str(tmp_path)))
-    assert f"No runs in {tmp_path}." in empty
+    assert f"Norunsin{tmp_path}." in "".join(empty.split())
 
 
 def test_findings_stand_errors_first_with_place_reason_and_fix() -> None:

@@ -40,7 +40,7 @@ def main(steps=400, batch=64):
     generator, discriminator = Generator(), Discriminator()
     criterion = nn.BCELoss()
     for_generator = torch.optim.Adam(generator.parameters(), lr=1e-3)
-    for_discriminator = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
+    for_discriminator = torch.optim.Adam(discriminator.parameters(), lr=1e-2)
     for step in range(steps):
         lost = train_discriminator(discriminator, generator, for_discriminator, criterion, batch)
         fooled = train_generator(discriminator, generator, for_generator, criterion, batch)

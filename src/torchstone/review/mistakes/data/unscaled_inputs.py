@@ -375,7 +375,7 @@ class Watch(Detector):
 def _unscaled(inputs: Any) -> str | None:
     """What shows that a batch was not scaled; None where nothing does."""
     usual = hasattr(inputs, "is_floating_point") and inputs.is_floating_point() and not inputs.requires_grad
-    if not usual or inputs.dim() < 2 or len(inputs) < 2:
+    if not usual or inputs.is_meta or inputs.dim() < 2 or len(inputs) < 2:
         return None
     values = inputs.detach().double()
     least, most = float(values.min()), float(values.max())

@@ -66,7 +66,15 @@ BAD = (
         q = k = v = torch.randn(4, 2, 10, 8)
         later = torch.triu(torch.ones(10, 10), diagonal=1).bool()
         output = F.scaled_dot_product_attention(q, k, v, attn_mask=later)  # TS313
-        """
+        """,
+        fixed="""
+        import torch
+        import torch.nn.functional as F
+
+        q = k = v = torch.randn(4, 2, 10, 8)
+        later = torch.triu(torch.ones(10, 10), diagonal=1).bool()
+        output = F.scaled_dot_product_attention(q, k, v, attn_mask=~later)
+        """,
     ),
 )
 GOOD = (
