@@ -96,7 +96,23 @@ BAD = (
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(x), y).backward()
             optimizer.step()
-        """
+        """,
+        fixed="""
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader
+        from torchvision import datasets, transforms
+
+        transform = transforms.Compose([transforms.Resize((8, 8)), transforms.ToTensor()])
+        data = datasets.ImageFolder("flowers/train", transform)
+        loader = DataLoader(data, batch_size=32, shuffle=True)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        """,
     ),
 )
 GOOD = (

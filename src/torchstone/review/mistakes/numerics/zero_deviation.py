@@ -58,7 +58,13 @@ BAD = (
 
         rewards = torch.tensor([0.0, 0.0, 0.0])
         rewards = (rewards - rewards.mean()) / rewards.std()  # TS604
-        """
+        """,
+        fixed="""
+        import torch
+
+        rewards = torch.tensor([0.0, 0.0, 0.0])
+        rewards = (rewards - rewards.mean()) / (rewards.std() + 1e-8)
+        """,
     ),
 )
 GOOD = (
