@@ -423,6 +423,9 @@ class Empty(torch.utils.data.IterableDataset[Any]):
         ({"metrics": {"loss": lambda o, t: 0.0}}, 'metrics: "loss" is the name of the validation loss'),
         ({"metrics": {"f": 3}}, "metrics: expected functions by name, got 3 for 'f'"),
         ({"metrics": [len]}, "metrics: expected names"),
+        ({"metrics": {"f": lambda o: 1.0}}, "metrics: 'f' cannot be called with outputs and targets"),
+        ({"monitor": 3}, 'monitor: expected a name such as "val_loss", got 3'),
+        ({"out": 3}, "out: expected a folder, got 3"),
         ({"metrics": {"f": lambda o, t: None}}, 'metrics: "f" returned None'),
         ({"metrics": {"f": lambda o, t: "0.5"}}, "metrics: \"f\" returned '0.5'"),
         ({"metrics": {"f": lambda o, t: {"a": 1}}}, 'metrics: "f" returned a dict'),
@@ -534,3 +537,8 @@ def test_another_split_than_those_of_a_run_is_refused() -> None:
 def test_a_sum_over_labels_is_told_as_their_mean() -> None:
     run = fit(epochs=1, loss=nn.CrossEntropyLoss(reduction="sum"))
     assert 0 < run.records[0]["train_loss"] < 3
+
+
+def test_a_device_may_be_torchs_own() -> None:
+    run = fit(epochs=1, device=torch.device("cpu"))
+    assert next(run.module.parameters()).device == torch.device("cpu")

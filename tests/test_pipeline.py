@@ -230,3 +230,8 @@ def test_a_run_that_its_time_limit_ended_goes_on_for_as_long_again(tmp_path: Pat
     before = len(run.records)
     assert before < 3
     assert len(ts.resume(out, epochs=3, quiet=True).records) > before
+
+
+def test_callbacks_that_are_none_are_refused_before_anything_is_read() -> None:
+    with pytest.raises(ts.ConfigError, match="callbacks: expected a list of callbacks, got 3"):
+        ts.train("iris", callbacks=3, quiet=True)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    import torch
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
@@ -85,7 +86,7 @@ def fit(
     clip: float | None = None,
     accumulate: int = 1,
     precision: Literal["auto", "float32", "bfloat16", "float16"] | None = None,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     callbacks: Sequence[Callback] = (),
     step: Callable[..., Any] | None = None,
     seed: int = 0,

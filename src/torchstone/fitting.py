@@ -179,14 +179,14 @@ def resume(
     check_epochs(saved, epochs)
     keep_epochs(directory, epochs)
     with as_before(
-        directory.read_json(directory.manifest_path), choose_device(arguments.device or "auto")[0]
+        directory.read_json(directory.manifest_path), choose_device(str(arguments.device or "auto"))[0]
     ):
         return fit(arguments, directory, saved)
 
 
 def _complete(directory: RunDirectory, arguments: FitArguments) -> Run:
     """Measures and reports a run whose training is done, with the weights that it ended with."""
-    device, _ = choose_device(arguments.device or "auto")
+    device, _ = choose_device(str(arguments.device or "auto"))
     run = load(directory, net=arguments.net, device=str(device))
     _, val = request.batches(arguments)
     run.context = FitContext(meaning_of(arguments.loss), val)

@@ -23,6 +23,7 @@ from torchstone.flow.continuity import (
     last_checkpoint,
 )
 from torchstone.flow.execution import Execution
+from torchstone.flow.given import check_callbacks
 from torchstone.flow.learner import Learner, build_learner, build_state
 from torchstone.flow.lifetime import begin, resumable
 from torchstone.flow.measurement import complete, evaluate, load
@@ -49,6 +50,7 @@ def train(
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """DATA to report; see `torchstone.train`."""
+    check_callbacks(callbacks)
     config = planning.absolute(config.source if data is None else data, config)
     prepared = prepare(read(data, config), config)
     return train_model(prepared, force=force, quiet=quiet, callbacks=callbacks)

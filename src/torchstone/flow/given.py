@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +36,18 @@ def check_objects(arguments: FitArguments) -> None:
     size: Any = arguments.batch_size
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ConfigError(f"batch_size: expected None or a whole number of at least 1, got {size!r}.")
+    if arguments.out is not None and not isinstance(arguments.out, str | os.PathLike):
+        raise ConfigError(f"out: expected a folder, got {_seen(arguments.out)}.")
+    monitor: Any = arguments.monitor
+    if not isinstance(monitor, str):
+        raise ConfigError(f'monitor: expected a name such as "val_loss", got {_seen(monitor)}.')
     _check_metrics(arguments.metrics)
     if arguments.step is not None and arguments.metrics:
         raise ConfigError(
             "metrics: they are functions of the module's outputs, which a step of your own does not give.",
             hint="Return the numbers from step: a dictionary is logged as train_<key> and val_<key>.",
         )
-    _check_callbacks(arguments.callbacks)
+    check_callbacks(arguments.callbacks)
     _check_scheduler(arguments.scheduler)
 
 
@@ -173,6 +179,11 @@ def _check_metrics(metrics: Any) -> None:
                     f"metrics: expected functions by name, got {_seen(function)} for {name!r}.",
                     hint="For example metrics={'mean': lambda outputs, targets: ...}.",
                 )
+            if not _takes(function, 2):
+                raise ConfigError(
+                    f"metrics: {name!r} cannot be called with outputs and targets.",
+                    hint="Give a function of both: metrics={'name': lambda outputs, targets: ...}.",
+                )
             if name == "loss":
                 raise ConfigError(
                     'metrics: "loss" is the name of the validation loss itself, which it would replace.',
@@ -189,7 +200,12 @@ def _check_metrics(metrics: Any) -> None:
         )
 
 
-def _check_callbacks(callbacks: Any) -> None:
+def check_callbacks(callbacks: Any) -> None:
+    """Refuses what is no list of callbacks.
+
+    Raises:
+        ConfigError: names what it is and what to give.
+    """
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise ConfigError(
             f"callbacks: expected a list of callbacks, got {_seen(callbacks)}.",

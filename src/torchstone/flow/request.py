@@ -55,7 +55,7 @@ class FitArguments:
     clip: float | None = None
     accumulate: int = 1
     precision: Any = None
-    device: str | None = None
+    device: str | torch.device | None = None
     callbacks: Sequence[Callback] = ()
     step: Callable[..., Any] | None = None
     seed: int = 0
@@ -74,7 +74,7 @@ class FitArguments:
         """The numbers of the loop."""
         names = set(Settings.names()) & {field.name for field in dataclasses.fields(self)}
         values = {name: getattr(self, name) for name in names}
-        values |= {"precision": self.precision or "float32", "device": self.device or "auto"}
+        values |= {"precision": self.precision or "float32", "device": str(self.device or "auto")}
         return Settings(**values)
 
     def config(self) -> TrainConfig:
@@ -84,7 +84,7 @@ class FitArguments:
             for field in dataclasses.fields(self)
             if field.name not in NOT_CONFIGURED
         }
-        values |= {"precision": self.precision or "float32", "device": self.device or "auto"}
+        values |= {"precision": self.precision or "float32", "device": str(self.device or "auto")}
         return from_options({key: value for key, value in values.items() if value is not None})
 
 
@@ -213,7 +213,7 @@ def keep_request(
     """Writes what can be written of the request, before the first step."""
     meaning = meaning_of(arguments.loss)
     manifest = build_manifest(
-        device=choose_device(arguments.device or "auto")[0],
+        device=choose_device(str(arguments.device or "auto"))[0],
         seed=arguments.seed,
         kind="fit",
         meaning=None if meaning is None else meaning.to_json(),
