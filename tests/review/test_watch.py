@@ -271,3 +271,10 @@ def test_two_processes_end_with_the_weights_that_they_had_unwatched(tmp_path: Pa
         told[name] = [(tmp_path / f"{name}-{rank}").read_text() for rank in range(2)]
     assert told["watched"] == told["plain"]
     assert "stopped watching" not in done.stderr
+
+
+def test_a_warning_of_torch_names_the_line_that_it_named_unwatched(tmp_path: Path) -> None:
+    script(tmp_path, "import torch\n\ntorch.nn.functional.mse_loss(torch.ones(4, 1), torch.ones(4))\n")
+    plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "--select", "TS101", "train.py")
+    assert "train.py:3: UserWarning: Using a target size" in plain.stderr
+    assert watched.stderr.startswith(plain.stderr)

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from functools import lru_cache
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _LIBRARIES = tuple(
     os.path.join(path, "")
@@ -20,6 +20,10 @@ _LIBRARIES = tuple(
         sysconfig.get_path("scripts"),
     }
 )
+
+
+UNSEEN = "<torchstone importlib._bootstrap>"
+"""The file of functions between the user's and torch's that Python is to pass over; see `unseen`."""
 
 
 class Place(NamedTuple):
@@ -60,3 +64,12 @@ def shown(file: str) -> str:
 def calling_frame(depth: int = 1) -> FrameType | None:
     """The user's frame above the caller's."""
     return users_frame(sys._getframe(depth + 1))
+
+
+def unseen(function: Any) -> Any:
+    """The function, which Python passes over when it looks for the line that a warning of torch is about.
+
+    It does so for the machinery of imports, which it knows by the name of the file.
+    """
+    function.__code__ = function.__code__.replace(co_filename=UNSEEN)
+    return function

@@ -13,7 +13,7 @@ from importlib.machinery import SourceFileLoader
 from typing import NoReturn
 
 from torchstone.errors import UsageError
-from torchstone.review.places import is_users
+from torchstone.review.places import UNSEEN, is_users
 
 
 def run_script(path: str, arguments: list[str]) -> None:
@@ -114,7 +114,8 @@ def _without_ours(traceback: types.TracebackType | None) -> types.TracebackType 
     ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
     kept = []
     while traceback is not None:
-        if not traceback.tb_frame.f_code.co_filename.startswith(ours):
+        file = traceback.tb_frame.f_code.co_filename
+        if file != UNSEEN and not file.startswith(ours):
             kept.append(traceback)
         traceback = traceback.tb_next
     following = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch.optim import lr_scheduler
 
+from torchstone.review.places import unseen
 from torchstone.review.stream import Stream
 
 
@@ -49,4 +50,4 @@ def _step(stream: Stream, original: Any, state: dict[str, int]) -> Any:
             stream.emit("schedule", self, metric=given[0] if given else None)
         return result
 
-    return step
+    return unseen(step)
