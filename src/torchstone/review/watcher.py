@@ -15,6 +15,7 @@ from typing import Any
 from torchstone.finding import Finding, Severity
 from torchstone.review.arrival import when_imported
 from torchstone.review.catalogue import load_catalogue
+from torchstone.review.consumption import Consumption
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import Gradients
 from torchstone.review.leaves import Neglected
@@ -28,7 +29,7 @@ from torchstone.review.spawned import Spawned
 from torchstone.review.stream import Stream
 
 _WORTH_TELLING = 30.0
-"""Seconds; of a shorter run the share that watching took says little, as its first steps are seen in full."""
+"""Seconds; of a shorter run its shares say little, as its first steps are seen in full and start things."""
 
 
 class StoppedByFinding(BaseException):
@@ -62,6 +63,7 @@ class Watcher:
         self.gradients = Gradients(self.stream)
         self.neglected = Neglected(self.stream, self.gradients)
         self.parts = Parts()
+        self.consumption = Consumption(self.stream, self.names)
         self.ranks = Ranks(folder)
         self.spawned = Spawned(codes)
         self.findings: list[Finding] = []
@@ -98,7 +100,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
-        for bookkeeper in (self.gradients, self.parts, self.ranks, self.spawned):
+        for bookkeeper in (self.gradients, self.parts, self.ranks, self.spawned, self.consumption):
             self.stream.subscribe(bookkeeper)
         for detector in self._detectors:
             self.stream.subscribe(detector)
@@ -162,9 +164,17 @@ class Watcher:
                 f"Two threads trained at once: only the first {self.stream.step} steps were watched."
             )
         if self.stream.elapsed() > _WORTH_TELLING:
+            notes += self._consumed()
             share = self.stream.spent / self.stream.elapsed()
             notes.append(f"Detectors took {share:.1%} of the time, hook points aside.")
         return Report(findings=sorted(self.findings, key=_order), notes=notes, steps=self.stream.step)
+
+    def _consumed(self) -> list[str]:
+        try:
+            return self.consumption.lines()
+        except Exception as error:
+            self._failed("what counts memory", error)
+            return []
 
     def report(self, finding: Finding, cause: Any) -> None:
         """Takes a finding, the first of its cause."""

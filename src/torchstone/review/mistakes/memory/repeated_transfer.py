@@ -84,7 +84,8 @@ class _Move:
 
     def is_of(self, tensor: Any) -> bool:
         """Whether it is still the same, unchanged."""
-        return bool(self.tensor() is tensor and self.version == tensor._version)
+        held = self.tensor()
+        return held is not None and held is tensor and bool(held._version == self.version)
 
 
 class Watch(Detector):
