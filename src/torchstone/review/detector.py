@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from torchstone.finding import Finding, Fix, Related
 
@@ -18,13 +19,26 @@ if TYPE_CHECKING:
     from torchstone.review.watcher import Watcher
 
 
+Handler = TypeVar("Handler", bound=Callable[..., None])
+
+
+def sampled(handler: Handler) -> Handler:
+    """Marks a method that works in sampled steps only, so that it costs nothing in others."""
+    handler.only_sampled = True  # type: ignore[attr-defined]
+    return handler
+
+
 class Detector:
     """Looks for the mistake of the file that it stands in, under `mistakes/`.
 
     A method `on_<kind>(event)` gets the events of that kind (see `events/`). Nothing that it is given may be
     kept but weakly, changed, or computed on in a way that draws random numbers; what costs more than a
-    look is done in sampled steps only (`self.stream.sampled`).
+    look is done in sampled steps only (`self.stream.sampled`, or the mark `sampled` on the method).
     """
+
+    AFTER: ClassVar[tuple[str, ...]] = ()
+    """Kinds of events without which there is nothing to look for: before one of them has come, no other is
+    told but the end."""
 
     def __init__(self, watcher: Watcher) -> None:
         self.watcher = watcher
@@ -106,6 +120,20 @@ class Detector:
             ),
             cause if cause is not None else place,
         )
+
+
+    def right(self, place: Place | None, needed: int = 3) -> None:
+        """Says that a line, being executed, does not have the mistake: a finding in its source is withdrawn.
+
+        Args:
+            place: the line, as a finding of the rule for source names it.
+            needed: so often this has to be said, and `doubt` never, before that is done.
+        """
+        self.watcher.verdicts.right(self.code, place, needed)
+
+    def doubt(self, place: Place | None) -> None:
+        """Says that a line which was executed may have the mistake."""
+        self.watcher.verdicts.doubt(self.code, place)
 
 
 def detector_of(module: Any) -> type[Detector] | None:

@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from torchstone.review.detector import sampled
+
 if TYPE_CHECKING:
     from torchstone.review.places import Place
     from torchstone.review.stream import Event, Stream
@@ -67,7 +69,7 @@ class Account:
         self._groups = 0
         self._shares: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         self._probed: list[weakref.ref[Any]] = []
-        self._probe: list[Any] = []
+        self._before: list[tuple[int, int] | None] = []
 
     def identities(self, optimizer: Any) -> frozenset[int]:
         """The identities of the optimizer's parameters."""
@@ -91,16 +93,22 @@ class Account:
     def look(self, optimizer: Any) -> None:
         """Which gradients are there, before a backward pass."""
         self.identities(optimizer)
-        self._probe = self._look()
+        self._before = [_identity(reference()) for reference in self._probed]
 
     def took(self) -> bool:
         """Whether gradients came since the last look."""
-        before, self._probe = self._probe, []
-        return any(new is not None and new != old for new, old in zip(self._look(), before, strict=False))
+        before, self._before = self._before, []
+        for reference, old in zip(self._probed, before, strict=False):
+            new = _identity(reference())
+            if new is not None and new != old:
+                return True
+        return False
 
-    def _look(self) -> list[Any]:
-        found = [parameter.grad for reference in self._probed if (parameter := reference()) is not None]
-        return [None if one is None else (id(one), one._version) for one in found]
+
+def _identity(parameter: Any) -> tuple[int, int] | None:
+    """What tells a parameter's gradient from another one, and from itself after a change."""
+    gradient = None if parameter is None else parameter.grad
+    return None if gradient is None else (id(gradient), gradient._version)
 
 
 class Gradients:
@@ -160,9 +168,10 @@ class Gradients:
             self.now += 1
             self.forward = self.now
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """A module was called."""
-        if self._stream.sampled and (event.root or not event.recording) and len(self.passes) < _PASSES:
+        if (event.root or not event.recording) and len(self.passes) < _PASSES:
             self.passes.append(Pass(event))
 
     def on_backward(self, event: Event) -> None:

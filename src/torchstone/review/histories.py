@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torchstone.review.assignments import made_at
 from torchstone.review.crashes import Crash, is_tensor, place_of, tensors
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
 
 if TYPE_CHECKING:
@@ -107,16 +107,19 @@ class FollowsGraphs(Detector):
         super().__init__(watcher)
         self._histories = Histories()
 
+    @sampled
     def on_forward_began(self, event: Event) -> None:
         """Results that are given on."""
         if self.stream.sampled and event.recording:
             self._histories.given(event)
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """Results that are made."""
         if self.stream.sampled and event.root and event.recording:
             self._histories.returned(event)
 
+    @sampled
     def on_backward_ended(self, event: Event) -> None:
         """A graph that is freed."""
         if self.stream.sampled:

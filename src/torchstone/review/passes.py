@@ -84,9 +84,8 @@ class PassDetector(Detector):
         self._open: dict[int, Pass] = {}
         self._current: Pass | None = None
         self._waiting: list[tuple[Pass, Look]] = []
-        self._optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._loaded: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._told: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._told: list[weakref.ref[Any]] = []
 
     def judge(self, seen: Pass, look: Look, module: Any) -> None:
         """Says whether the pass was wrong."""
@@ -133,7 +132,6 @@ class PassDetector(Detector):
 
     def on_step_began(self, event: Event) -> None:
         """Who is trained."""
-        self._optimizers.add(event.subject)
         self._train()
         if self._told:
             self._told.clear()
@@ -145,7 +143,7 @@ class PassDetector(Detector):
     def on_mode(self, event: Event) -> None:
         """The program asks for training mode."""
         if event.training:
-            self._told.add(event.subject)
+            self._told.append(weakref.ref(event.subject))
 
     def on_epoch_ended(self, event: Event) -> None:
         """The pass is over."""
@@ -187,19 +185,15 @@ class PassDetector(Detector):
             seen.looks.clear()
 
     def _was_told(self, module: Any) -> bool:
-        return any(each is module or any(part is module for part in each.modules()) for each in self._told)
+        told = [each for reference in self._told if (each := reference()) is not None]
+        return any(each is module or any(part is module for part in each.modules()) for each in told)
 
     def _is_trained(self, module: Any) -> bool:
         """Whether an optimizer of the program stepped on its parameters, or its weights were loaded."""
         if module in self._loaded:
             return True
-        own = {id(parameter) for parameter in module.parameters()}
-        return any(
-            id(parameter) in own
-            for optimizer in self._optimizers
-            for group in optimizer.param_groups
-            for parameter in group["params"]
-        )
+        held = list(module.parameters())
+        return any(account.steps for _, account in self.gradients.owners(held))
 
 
 def tensors(value: Any, depth: int = 3) -> list[Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torchstone.review.naming import Names
 
 Undo = Callable[[], Any]
+Entry = tuple[Any, Callable[["Event"], None]]
 Patch = tuple[Any, str, Any, Any, int | None]
 
 _EVERY_STEP = 10
@@ -30,6 +31,9 @@ _LARGEST_GAP = 64
 
 _FREE_SECONDS = 2.0
 """So long watching may take before its share of the time counts."""
+
+_LAST = ("end", "crash")
+"""Of these everybody is told who asks."""
 
 _INHERITED = object()
 """Stands for an attribute that its owner has from elsewhere."""
@@ -123,7 +127,11 @@ class Stream:
         """Whether watching ended because a second thread trained."""
         self.stepped: Callable[[], None] | None = None
         """Is told of each step."""
-        self._handlers: dict[str, list[tuple[Any, Callable[[Event], None]]]] = {}
+        self._handlers: dict[str, list[Entry]] = {}
+        self._each_step: dict[str, list[Entry]] = {}
+        """Of these, those that are called in steps that are not looked at in full, too."""
+        self._waiting: dict[str, list[Any]] = {}
+        """By kind of event, who waits for it."""
         self._patches: list[Patch] = []
         self._switches: list[tuple[Undo, Undo]] = []
         self._undo: list[Undo] = []
@@ -137,14 +145,37 @@ class Stream:
         self._next_leaving: int | None = None
 
     def subscribe(self, owner: Any) -> None:
-        """Lets an object have the events that it has methods for, such as `on_backward`."""
+        """Lets an object have the events that it has methods for, such as `on_backward`.
+
+        A method that is marked `sampled` gets those of sampled steps only. With `AFTER`, some kinds of
+        events, the object gets nothing but the end before one of these has come.
+        """
+        after = getattr(owner, "AFTER", ())
+        for kind in after:
+            self._waiting.setdefault(kind, []).append(owner)
         for name in dir(owner):
-            if name.startswith("on_"):
-                self._handlers.setdefault(name[3:], []).append((owner, getattr(owner, name)))
+            if name.startswith("on_") and (not after or name[3:] in _LAST):
+                self._add(owner, name)
+
+    def _add(self, owner: Any, name: str) -> None:
+        method = getattr(owner, name)
+        self._handlers.setdefault(name[3:], []).append((owner, method))
+        if not getattr(method, "only_sampled", False):
+            self._each_step.setdefault(name[3:], []).append((owner, method))
+
+    def _wake(self, kind: str) -> None:
+        """What some objects waited for has come."""
+        for owner in self._waiting.pop(kind):
+            for waiting in self._waiting.values():
+                if owner in waiting:
+                    waiting.remove(owner)
+            for name in dir(owner):
+                if name.startswith("on_") and name[3:] not in _LAST:
+                    self._add(owner, name)
 
     def wants(self, kind: str) -> bool:
         """Whether anybody asked for a kind of event."""
-        return bool(self._handlers.get(kind))
+        return bool(self._handlers.get(kind)) or kind in self._waiting
 
     def emit(self, kind: str, subject: Any = None, **values: Any) -> None:
         """Tells everybody who asked.
@@ -154,7 +185,9 @@ class Stream:
             subject: what did it.
             **values: what belongs to the kind.
         """
-        handlers = self._handlers.get(kind)
+        if kind in self._waiting and not self.quiet:
+            self._wake(kind)
+        handlers = (self._handlers if self.sampled else self._each_step).get(kind)
         if not handlers or self.quiet or self._is_elsewhere() or self.hidden():
             return
         began = perf_counter()
@@ -182,8 +215,10 @@ class Stream:
 
     def drop(self, owner: Any) -> None:
         """Tells an object nothing more."""
-        for handlers in self._handlers.values():
+        for handlers in (*self._handlers.values(), *self._each_step.values()):
             handlers[:] = [entry for entry in handlers if entry[0] is not owner]
+        for waiting in self._waiting.values():
+            waiting[:] = [one for one in waiting if one is not owner]
 
     def fail(self, error: Exception, part: str = "the watcher") -> None:
         """A part of ours other than a detector failed: watching ends, and the program goes on."""
@@ -325,7 +360,8 @@ class Stream:
             with contextlib.suppress(Exception):
                 undo()
         self._undo.clear()
-        self._handlers.clear()
+        for told in (self._handlers, self._each_step, self._waiting):
+            told.clear()
 
     @staticmethod
     def _put(patches: Iterable[Patch], which: int) -> None:

@@ -70,10 +70,20 @@ MASK = Operation("mask", None, None)
 """Stands for infinities that are meant."""
 
 
-def random_state() -> Any:
-    """The state of torch's generator on the CPU; None inside of a transform such as `torch.func.grad`."""
+def random_state() -> Tensor:
+    """The state of torch's generator on the CPU."""
+    return torch.get_rng_state()
+
+
+def is_random_state(state: Tensor) -> bool:
+    """Whether that is the present state: nothing was drawn since."""
+    return torch.equal(state, torch.get_rng_state())
+
+
+def is_transformed() -> bool:
+    """Whether this is inside of a transform such as `torch.func.grad`."""
     inside: Any = torch._C._functorch
-    return None if inside.peek_interpreter_stack() is not None else torch.get_rng_state()
+    return inside.peek_interpreter_stack() is not None
 
 
 def is_bad(tensor: Any) -> bool:

@@ -255,6 +255,8 @@ class _Taken:
 class Watch(Detector):
     """Looks whether the state that a module is given is its own, and has changed since it was taken."""
 
+    AFTER = ("state_taken",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._taken: dict[int, _Taken] = {}

@@ -187,6 +187,8 @@ class _Load:
 class Watch(Detector):
     """Looks for a module that is used after a load of which nothing, or hardly anything, arrived."""
 
+    AFTER = ("state_load_ended",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._loads: weakref.WeakKeyDictionary[Any, _Load] = weakref.WeakKeyDictionary()

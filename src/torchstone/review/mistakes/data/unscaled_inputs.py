@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Edit, Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -338,11 +338,13 @@ class Watch(Detector):
         self._times = 0
         self._place: Place | None = None
 
+    @sampled
     def on_forward_began(self, event: Event) -> None:
         """A model is called in training."""
         self._looking = self.stream.sampled and event.recording and event.subject.training
         self._words, self._layers = None, 0
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """The first layer, and whether the second one normalises."""
         if not self._looking:
@@ -358,6 +360,7 @@ class Watch(Detector):
             self._looking = False
             self._place = event.place if self._words else None
 
+    @sampled
     def on_backward_ended(self, event: Event) -> None:
         """Learned from it."""
         words, self._words = self._words, None

@@ -394,6 +394,8 @@ _FAILURE = re.compile(
 class Watch(Detector):
     """Notes each meeting of the processes, and when one fails, tells where each of them stands."""
 
+    AFTER = ("wrapped", "collective", "joined")
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._awaited = False

@@ -110,6 +110,8 @@ class _Wrapped:
 class Watch(Detector):
     """Looks at parameters before steps 1, 2, 4, 8 ... of their optimizer, and compares the ranks."""
 
+    AFTER = ("wrapped",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._wrapped: weakref.WeakKeyDictionary[Any, _Wrapped] = weakref.WeakKeyDictionary()

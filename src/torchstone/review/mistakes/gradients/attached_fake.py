@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
@@ -329,6 +329,7 @@ class Watch(Detector):
     def _is_off(self) -> bool:
         return len(self.gradients.accounts) < 2 or self.stream.step >= _STEPS
 
+    @sampled
     def on_backward_ended(self, event: Event) -> None:
         """Whom it gave gradients."""
         if self._is_off() or not self.stream.sampled:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -177,11 +177,14 @@ class _Clip:
 class Watch(Detector):
     """Looks whether what is clipped is ever what a step uses."""
 
+    AFTER = ("clipped",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._clips: weakref.WeakKeyDictionary[Any, dict[Place, _Clip]] = weakref.WeakKeyDictionary()
         self._useful: set[Place] = set()
 
+    @sampled
     def on_clipped(self, event: Event) -> None:
         """Which gradients are there to be clipped."""
         limit = event.limit

@@ -291,7 +291,7 @@ class Watch(Detector):
 
     def on_forward_began(self, event: Event) -> None:
         """What a module is given, weakly, so that the call can be made once more."""
-        if self.stream.step < _FIRST and event.recording:
+        if self.stream.step < _FIRST and event.recording and not _replaying().is_transformed():
             self._calls.append(Call(event, _replaying().random_state()))
             self._calls[-1].place = event.place
 

@@ -272,6 +272,8 @@ class _Derived:
 class Watch(Detector):
     """Looks whether a number made from gradients without a history is added to a loss that goes backward."""
 
+    AFTER = ("gradient",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._derived: dict[int, _Derived] = {}
@@ -279,9 +281,15 @@ class Watch(Detector):
 
     def on_gradient(self, event: Event) -> None:
         """A gradient that is followed."""
-        if event.create_graph or self.stream.step >= _STEPS:
+        if self.stream.step >= _STEPS:
             return
         place = event.place
+        held = event.result if isinstance(event.result, tuple | list) else [event.result]
+        if event.create_graph:
+            if all(one is not None for one in held):  # the points do require gradients
+                self.right(place, 2)
+            return
+        self.doubt(place)
         for one in tensors(event.result)[:8] if place is not None else ():
             if one.grad_fn is None and one.numel() > 1 and place is not None:
                 self._follow(one, place, "gradient")

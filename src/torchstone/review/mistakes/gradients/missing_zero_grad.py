@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
@@ -191,6 +191,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._gradients: weakref.WeakKeyDictionary[Any, _Gradient] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Which used gradients are there before new ones come."""
         if not self.stream.sampled:
@@ -202,6 +203,7 @@ class Watch(Detector):
             else:
                 state.version = gradient._version
 
+    @sampled
     def on_backward_ended(self, event: Event) -> None:
         """Which of them were added to."""
         for optimizer, state in self._gradients.items():
@@ -212,8 +214,12 @@ class Watch(Detector):
 
     def on_cleared(self, event: Event) -> None:
         """`zero_grad` of an optimizer or of a module that has its parameters."""
+        subject = event.subject
+        is_module = hasattr(subject, "parameters")
         for optimizer, state in self._gradients.items():
-            if event.subject is optimizer or _shares(event.subject, optimizer):
+            if subject is optimizer or (
+                is_module and self.gradients.of(optimizer).shares(optimizer, subject)
+            ):
                 state.used, state.version, state.added = False, None, None
 
     def on_step_began(self, event: Event) -> None:
@@ -221,6 +227,7 @@ class Watch(Detector):
         state = self._gradients.setdefault(event.subject, _Gradient())
         state.times += state.added is not None
         if state.added is None or state.times < 2:
+            self._agree(event, state)
             return
         self.found(
             "The optimizer steps on the gradients of earlier batches too: nothing cleared them after the "
@@ -232,10 +239,20 @@ class Watch(Detector):
             optimizer=type(event.subject).__name__,
         )
 
+    def _agree(self, event: Event, state: _Gradient) -> None:
+        """Says whether the step has the gradients of new batches alone."""
+        account = self.gradients.of(event.subject)
+        if state.added is not None:
+            self.doubt(event.place)
+        elif self.stream.sampled and account.steps and not state.used and account.gave > account.stepped:
+            self.right(event.place)
+
     def on_step_ended(self, event: Event) -> None:
         """What was used."""
         state = self._gradients.setdefault(event.subject, _Gradient())
-        state.used, state.version, state.added = _probe(event.subject) is not None, None, None
+        account = self.gradients.of(event.subject)
+        # None that was cleared in another way is seen before the next backward pass.
+        state.used, state.version, state.added = account.gave > account.cleared, None, None
 
 
 def _probe(optimizer: Any) -> Any:
@@ -243,9 +260,3 @@ def _probe(optimizer: Any) -> Any:
     held = [parameter for group in optimizer.param_groups[:2] for parameter in group["params"][:8]]
     dense = [one for one in held if one.grad is not None and not one.grad.is_sparse]
     return min(dense, key=lambda one: one.numel()).grad if dense else None
-
-
-def _shares(module: Any, optimizer: Any) -> bool:
-    """Whether a module has a parameter of an optimizer."""
-    own = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    return hasattr(module, "parameters") and any(id(parameter) in own for parameter in module.parameters())

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import versions
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
@@ -228,11 +228,13 @@ class Watch(Detector):
         if self._groups:
             self._batch = None if event.subject is None else (id(event.subject), event.number)
 
+    @sampled
     def on_loss(self, event: Event) -> None:
         """A mean over the batch."""
         if self._groups and self.stream.sampled and event.options.get("reduction", "mean") == "mean":
             self._mean = weakref.ref(event.result)
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Whether it goes back from the mean itself."""
         self._current = None
@@ -242,6 +244,7 @@ class Watch(Detector):
         if place is not None:
             self._current = place, *self._batch
 
+    @sampled
     def on_backward_ended(self, event: Event) -> None:
         """Whose gradients it was added to."""
         for optimizer, group in list(self._groups.items()) if self.stream.sampled else ():

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import has_no_gradient
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
@@ -128,6 +128,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_step_ended(self, event: Event) -> None:
         """Judges the step that was made."""
         gradients, optimizer = self.gradients, event.subject

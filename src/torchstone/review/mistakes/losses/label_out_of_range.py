@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
 from torchstone.review.crashes import Crash, is_a
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of
 from torchstone.review.syntax.file import File
@@ -101,6 +101,7 @@ def _finding(file: File, call: LossCall, target: ast.expr, labels: tuple[int, in
 class Watch(Detector):
     """Looks at the labels: before the loss on an accelerator, where nothing can be read afterwards."""
 
+    @sampled
     def on_loss_began(self, event: Event) -> None:
         """The loss ends in a device-side assert that names another line."""
         if self.stream.sampled and event.subject.device.type != "cpu":

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
@@ -82,6 +82,7 @@ def check(file: File) -> Iterator[Finding]:
 
 
 _LAYERS = ("Addmm", "Convolution")
+_SQUASHING = ("Sigmoid", "Softmax")
 _BY_CHANCE = 0.05
 """Of the values behind a clamp, less than this share may lie at its bounds by chance."""
 
@@ -93,6 +94,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._clamped: Counter[Any] = Counter()
 
+    @sampled
     def on_loss_began(self, event: Event) -> None:
         """On an accelerator the failure comes later, and nothing can be read any more."""
         if event.name == "binary_cross_entropy" and self.stream.sampled and event.subject.is_cuda:
@@ -110,12 +112,18 @@ class Watch(Detector):
         if math.isfinite(low + high) and not 0 <= low <= high <= 1:
             self._tell(event, f"is given values from {low:.3g} to {high:.3g}", values=[low, high])
 
+    @sampled
     def on_loss(self, event: Event) -> None:
         """A layer's scores behind a clamp that many of them run into, seen twice."""
         if event.name != "binary_cross_entropy" or not self.stream.sampled:
             return
         share = _at_bounds(event.subject)
         if share < _BY_CHANCE:
+            made = graphs.operation(graphs.origin(event.subject))
+            if made in _SQUASHING:
+                self.right(event.place)
+            elif made:  # without a graph, as in an evaluation, nothing is said
+                self.doubt(event.place)
             return
         self._clamped[event.place] += 1
         if self._clamped[event.place] >= 2:

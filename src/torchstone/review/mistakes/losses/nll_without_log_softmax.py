@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
@@ -99,19 +99,25 @@ _NEARLY = 1e-2
 class Watch(Detector):
     """Looks, in sampled steps, whether what the loss is given are logarithms of probabilities."""
 
+    @sampled
     def on_loss(self, event: Event) -> None:
         """They come from a layer or a softmax, and their exponentials do not sum to 1."""
         if event.name != "nll_loss" or not self.stream.sampled:
             return
         origin = graphs.operation(graphs.origin(event.subject))
-        if origin not in _ORIGINS or not graphs.readable(event.subject):
+        if not graphs.readable(event.subject):
+            self.doubt(event.place)
             return
         values = event.subject.detach()
         rows = values[:_ROWS].float() if values.ndim > 1 else values.float()
         sums = rows.exp().sum(dim=1 if rows.ndim > 1 else 0)
         away = float(((sums - 1).abs() > _NEARLY).float().mean())
         low, high = (float(value) for value in sums.aminmax())
-        if not math.isfinite(low + high) or away <= 1 / 2:
+        if origin not in _ORIGINS or not math.isfinite(low + high) or away <= 1 / 2:
+            if away == 0:
+                self.right(event.place)
+            else:
+                self.doubt(event.place)
             return
         self.found(
             f"Negative log-likelihood needs log-probabilities, and is given {_ORIGINS[origin]}",

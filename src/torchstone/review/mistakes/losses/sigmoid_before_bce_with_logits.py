@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
@@ -85,12 +85,17 @@ def check(file: File) -> Iterator[Finding]:
 class Watch(Detector):
     """Looks at the graph and, in sampled steps, at the values of what the loss is given."""
 
+    @sampled
     def on_loss(self, event: Event) -> None:
         """The last operation is a sigmoid or a softmax, and the values are within 0 and 1."""
         if event.name != "binary_cross_entropy_with_logits" or not self.stream.sampled:
             return
         kind = graphs.operation(graphs.origin(event.subject)).lower()
+        if graphs.leaves_unit(event.subject):
+            self.right(event.place)
+            return
         if kind not in _KINDS or not graphs.readable(event.subject):
+            self.doubt(event.place)
             return
         low, high = (float(value) for value in event.subject.detach().aminmax())
         if not 0 <= low <= high <= 1:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
@@ -111,12 +111,17 @@ _NEARLY = 1e-2
 class Watch(Detector):
     """Looks at the graph and, in sampled steps, at the values of what cross-entropy is given."""
 
+    @sampled
     def on_loss(self, event: Event) -> None:
         """The last operation is a softmax or a sigmoid, and the values are theirs."""
         if event.name != "cross_entropy" or not self.stream.sampled:
             return
         kind = graphs.operation(graphs.origin(event.subject)).lower()
         if kind not in _KINDS or not _are_probabilities(event.subject, kind):
+            if graphs.leaves_unit(event.subject):
+                self.right(event.place)
+            else:
+                self.doubt(event.place)
             return
         self.found(
             f"Cross-entropy applies log-softmax itself, and is given the output of {_KINDS[kind]}",

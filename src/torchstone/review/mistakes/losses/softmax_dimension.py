@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
@@ -200,6 +200,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._seen: Counter[Any] = Counter()
 
+    @sampled
     def on_loss(self, event: Event) -> None:
         """Not over the classes, or over one entry, in two sampled steps."""
         if event.name not in _LOSSES or not self.stream.sampled:

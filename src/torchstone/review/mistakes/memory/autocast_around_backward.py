@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from torchstone.finding import Edit, Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -203,6 +203,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._seen: dict[Place | None, int] = {}
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Seen at a second step at the same line, it is how the loop is written."""
         if not event.autocast or not self.stream.sampled:

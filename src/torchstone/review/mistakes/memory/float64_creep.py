@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -223,10 +223,12 @@ class Watch(Detector):
         if getattr(event.part, "dtype", None) is not None and _is_double(event.part):
             self._places[id(event.part)] = (weakref.ref(event.part), event.place)
 
+    @sampled
     def on_forward_began(self, event: Event) -> None:
         """A forward begins."""
         self._first = None
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """Judges the whole model when it ends."""
         if not self.stream.sampled:

@@ -275,6 +275,8 @@ class _Turn:
 class Watch(Detector):
     """Follows scaled gradients from their backward pass to the step."""
 
+    AFTER = ("scaled",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._losses: dict[int, weakref.ref[Any]] = {}

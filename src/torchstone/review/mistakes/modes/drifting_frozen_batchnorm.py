@@ -20,7 +20,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._looks: weakref.WeakKeyDictionary[Any, _Look] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """A module that the program calls, of which a part is trained."""
         if not event.root or not event.training or not self.stream.sampled:

@@ -174,6 +174,8 @@ def _attention(file: File, node: ast.Call) -> Finding:
 class Watch(Detector):
     """Looks for dropout in the forward pass of a model that is in evaluation mode."""
 
+    AFTER = ("dropout",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._evaluating = False

@@ -147,6 +147,10 @@ class _Window:
         """Where it was called in evaluation mode, with gradients."""
         self.training = False
         """It was called in training mode too."""
+        self.returned = False
+        """Evaluation mode was set after it had been trained."""
+        self.again: Place | None = None
+        """Where it was called in training mode after that."""
         self.gave = False
         """A backward pass came after the call."""
         self.steps = 0
@@ -160,6 +164,8 @@ class Watch(Detector):
         super().__init__(watcher)
         self._windows: weakref.WeakKeyDictionary[Any, _Window] = weakref.WeakKeyDictionary()
         self._owners: weakref.WeakKeyDictionary[Any, _Owned] = weakref.WeakKeyDictionary()
+        self._called = False
+        """Since the last step, a module that has such layers was called for gradients."""
 
     def on_mode(self, event: Event) -> None:
         """Evaluation mode is set."""
@@ -168,6 +174,7 @@ class Watch(Detector):
         for module, window in list(self._windows.items()):
             if module is event.subject or any(part is module for part in event.subject.modules()):
                 window.told, window.evaluated = event.place, False
+                window.returned = window.trained
 
     def on_forward(self, event: Event) -> None:
         """In which mode, and whether for gradients."""
@@ -181,29 +188,37 @@ class Watch(Detector):
         if not window.layers:
             return
         if event.training:
-            window.training = True
+            window.training = self._called = True
+            if window.returned and self.stream.sampled:
+                modes = [layer.training for layer in mode_layers(event.subject)]
+                window.again = event.place if all(modes) else None
         elif any(tensor.requires_grad for tensor in tensors(event.output)):
-            window.calls = event.place
+            window.calls, self._called = event.place, True
         else:
             window.evaluated = True
 
     def on_backward(self, event: Event) -> None:
         """Whose gradients come."""
-        for window in self._windows.values():
+        for window in self._windows.values() if self._called else ():
             window.gave = window.calls is not None
 
     def on_step_began(self, event: Event) -> None:
         """Judges the modules that this optimizer trains."""
-        for module, window in list(self._windows.items()):
+        waiting = False
+        for module, window in list(self._windows.items()) if self._called else ():
             if not window.layers or not (window.training or window.calls):
                 continue
             if not self._trains(event.subject, module):
+                waiting = True  # for the step of another optimizer
                 continue
             if window.training:
+                self.right(window.again)
                 window.trained, window.steps = True, 0
             elif window.gave:
+                self.doubt(window.calls)
                 self._judge(event, module, window)
-            window.training, window.calls, window.gave = False, None, False
+            window.training, window.calls, window.gave, window.again = False, None, False, None
+        self._called = waiting
 
     def _judge(self, event: Event, module: Any, window: _Window) -> None:
         if not window.evaluated or window.kept:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import is_wrapped
 from torchstone.review.mistake import Example
 
@@ -101,6 +101,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._layers: weakref.WeakKeyDictionary[Any, _Layer] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """One pass more."""
         module, output = event.subject, event.output

@@ -21,7 +21,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import gradient_lengths
 from torchstone.review.mistake import Example
 
@@ -93,6 +93,7 @@ class Watch(Detector):
         for optimizer, _ in self.gradients.owners(event.subject):
             self._clipped.add(optimizer)
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """One length more."""
         optimizer = event.subject

@@ -27,7 +27,7 @@ from torchstone.finding import Severity
 from torchstone.review.assignments import call_before
 from torchstone.review.calls import Call
 from torchstone.review.crashes import is_tensor, tensors
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ _CALLS = 8
 _REPLAYS = 8
 """So often a batch is given once more, where nothing is found."""
 
+_UNDRAWN = 5
+"""After so many steps without a random number, the random state is kept in sampled steps only."""
+
 _FIXES = {
     "log": "Keep its input above 0: `x.clamp_min(1e-8).log()`, or a function that takes logits.",
     "log10": "Keep its input above 0: `x.clamp_min(1e-8)`.",
@@ -117,6 +120,8 @@ class Watch(Detector):
         self._pending: dict[str, Any] | None = None
         self._left = _REPLAYS
         self._loss_was_bad = False
+        self._draws = True
+        """Whether modules draw random numbers, such as those of dropout."""
 
     @cached_property
     def _replaying(self) -> Any:
@@ -129,14 +134,14 @@ class Watch(Detector):
 
     def on_forward_began(self, event: Event) -> None:
         """What a module is given, and the random state."""
-        if self._left and event.recording:
-            state = self._replaying.random_state()
-            if state is None:
-                return
-            self._calls.append(Call(event, state))
-            if self.stream.sampled:
-                self._calls[-1].place = event.place
+        if not self._left or not event.recording or self._replaying.is_transformed():
+            return
+        state = self._replaying.random_state() if self._draws or self.stream.sampled else None
+        self._calls.append(Call(event, state))
+        if self.stream.sampled:
+            self._calls[-1].place = event.place
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """In sampled steps, the gradient that will come to its output is kept until the pass ends."""
         if (
@@ -150,6 +155,8 @@ class Watch(Detector):
         call = self._calls[-1]
         if call.module() is not event.subject:
             return
+        drew = not self._replaying.is_random_state(call.state)
+        self._draws = drew or (self._draws and self.stream.step < _UNDRAWN)
         for position, tensor in enumerate(tensors(event.output)):
             if tensor.grad_fn is not None:
                 tensor.grad_fn.register_prehook(_keeping(call.gradients, position, tensor.output_nr))
@@ -161,8 +168,8 @@ class Watch(Detector):
             return
         self._pending = None
         self._loss_was_bad = False
-        if self.stream.sampled or loss.device.type == "cpu":
-            if not math.isfinite(loss.detach().item()):
+        if self.stream.sampled or loss.is_cpu:
+            if not math.isfinite(loss.item()):
                 self._loss_was_bad = True
                 self._trace_forward(event)
             elif self.stream.sampled:
@@ -179,8 +186,9 @@ class Watch(Detector):
                 self._pending = None  # the loss alone, such as one that was scaled
         elif self.stream.sampled and self._gradients_are_bad():
             self._trace_backward(event)
-        for call in self._calls:
-            call.let_go()
+        if self.stream.sampled or self._loss_was_bad:
+            for call in self._calls:
+                call.let_go()
 
     def _gradients_are_bad(self) -> bool:
         held = [parameter for call in self._calls for parameter in _parameters(call.module())]

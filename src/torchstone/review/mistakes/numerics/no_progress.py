@@ -20,7 +20,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.updates import Updates
 
@@ -78,11 +78,13 @@ class Watch(Detector):
         self._updates = Updates()
         self._still: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """The weights before."""
         if self.stream.sampled:
             self._updates.began(event.subject)
 
+    @sampled
     def on_step_ended(self, event: Event) -> None:
         """Whether they are what they were, though they had gradients."""
         measured = self._updates.ended()

@@ -20,7 +20,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import gradient_lengths
 from torchstone.review.mistake import Example
 
@@ -89,6 +89,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """One step more; a layer whose gradient is zero is not trained for another reason."""
         optimizer = event.subject

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
@@ -231,6 +231,7 @@ class Watch(Detector):
         if optimizers and all(self._is_frozen(optimizer) for optimizer in optimizers):
             self._tell(optimizers[-1], event.place)
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """A step that can do nothing, while gradients arrive elsewhere."""
         optimizer = event.subject

@@ -19,7 +19,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.leaves import numbers_of
 from torchstone.review.mistake import Example
@@ -80,6 +80,7 @@ class Watch(Detector):
         self._before: list[tuple[weakref.ref[Any], Any]] = []
         self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """Frozen parameters that still have a gradient: without one, the step leaves them out."""
         self._before = []
@@ -88,6 +89,7 @@ class Watch(Detector):
             frozen = [one for one in held if one.grad is not None][:_MOST]
             self._before = [(weakref.ref(one), numbers_of(one)) for one in frozen]
 
+    @sampled
     def on_step_ended(self, event: Event) -> None:
         """Whether they moved."""
         moved = []

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import given
@@ -117,11 +117,13 @@ class Watch(Detector):
         self._updates = Updates()
         self._ratios: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """The weights before; a line search may go far with its first steps."""
         if self.stream.sampled and type(event.subject).__name__ not in _SEARCHES:
             self._updates.began(event.subject)
 
+    @sampled
     def on_step_ended(self, event: Event) -> None:
         """Judges some steps in a row in which all that was measured went too far."""
         measured = self._updates.ended()

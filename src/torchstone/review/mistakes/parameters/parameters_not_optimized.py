@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import abandoned, leaves, numbers_of
 from torchstone.review.mistake import Example
 from torchstone.review.naming import written
@@ -196,11 +196,13 @@ class Watch(Detector):
         self._stepped: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
         self._pending: dict[Any, _Pending] = {}
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """Where it is stepped."""
         if self.stream.sampled:
             self._stepped[event.subject] = event.place
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Judges what was neglected over some steps."""
         if not self.stream.sampled or not self.gradients.accounts:
@@ -306,6 +308,7 @@ class Watch(Detector):
             if any(id(reference()) in own for reference in pending.tensors):
                 del self._pending[cause]
 
+    @sampled
     def on_step_ended(self, event: Event) -> None:
         """What changes is trained in another way."""
         if not self.stream.sampled:

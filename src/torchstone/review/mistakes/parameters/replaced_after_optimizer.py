@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import abandoned
 from torchstone.review.mistake import Example
 from torchstone.review.naming import written
@@ -291,6 +291,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._abandoned: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Judges what was neglected over some steps."""
         if not self.stream.sampled or not self.gradients.accounts:

@@ -159,6 +159,8 @@ class _Order:
 class Watch(Detector):
     """Looks for a scheduler that takes its turn before its optimizer, from the first step on."""
 
+    AFTER = ("schedule_made",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._orders: weakref.WeakKeyDictionary[Any, _Order] = weakref.WeakKeyDictionary()
@@ -180,6 +182,8 @@ class Watch(Detector):
         if order is None or order.judged or optimizer is None:
             return
         steps = self.gradients.of(optimizer).steps
+        if order.place is None:
+            self._agree(event, steps)
         right = steps > 0 if order.place is None else steps == order.steps or event.place != order.place
         if right or event.metric is not None or optimizer in self._scaled or not order.first:
             order.judged = True
@@ -196,3 +200,10 @@ class Watch(Detector):
             scheduler=type(event.subject).__name__,
             first_rate=order.first,
         )
+
+    def _agree(self, event: Event, steps: int) -> None:
+        """Says whether the optimizer had its turn before the scheduler's first."""
+        if steps:
+            self.right(event.place, 1)
+        else:
+            self.doubt(event.place)

@@ -180,6 +180,8 @@ class _Made:
 class Watch(Detector):
     """Looks for schedulers that were never stepped in a training of several epochs."""
 
+    AFTER = ("schedule_made",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._schedulers: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()

@@ -305,6 +305,8 @@ class _Rate:
 class Watch(Detector):
     """Compares how often a scheduler is stepped with its horizon."""
 
+    AFTER = ("schedule_made",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._schedulers: weakref.WeakKeyDictionary[Any, _Rate] = weakref.WeakKeyDictionary()

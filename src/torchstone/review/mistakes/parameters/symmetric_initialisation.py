@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 
@@ -135,6 +135,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._alike: weakref.WeakKeyDictionary[Any, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
 
+    @sampled
     def on_step_began(self, event: Event) -> None:
         """Which weights are so when the training begins."""
         optimizer = event.subject
@@ -143,6 +144,7 @@ class Watch(Detector):
         held = (one for group in optimizer.param_groups for one in group["params"] if group["lr"])
         self._alike[optimizer] = [weakref.ref(one) for one in held if _is_alike(one)]
 
+    @sampled
     def on_step_ended(self, event: Event) -> None:
         """What starts at zero on purpose, such as a last layer, is so no longer."""
         waiting = self._alike.get(event.subject)

@@ -23,7 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.places import Place, is_users
 from torchstone.review.syntax.file import File
@@ -294,6 +294,7 @@ class Watch(Detector):
         self._strays: dict[int, tuple[weakref.ref[Any], weakref.ref[Any]]] = {}
         self._inputs: dict[int, weakref.ref[Any]] = {}
 
+    @sampled
     def on_forward_began(self, event: Event) -> None:
         """A model is called: what is called in it should be its own."""
         self._root = None
@@ -301,6 +302,7 @@ class Watch(Detector):
             self._root = weakref.ref(event.subject)
             self._inside = {id(module) for module in event.subject.modules()}
 
+    @sampled
     def on_forward(self, event: Event) -> None:
         """A module inside that is not."""
         if self._root is None:
@@ -320,6 +322,7 @@ class Watch(Detector):
             tensors = (one for one in asked if hasattr(one, "requires_grad"))
             self._inputs.update({id(tensor): weakref.ref(tensor) for tensor in tensors})
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Judges what was neglected over some steps."""
         if not self.stream.sampled or not self.gradients.accounts:
