@@ -2,7 +2,10 @@
 
 ## What it does
 Reports the output of a model that is appended to a list in a loop over a `DataLoader` while gradients are
-recorded, when nothing made of the list reaches a backward pass.
+recorded, when nothing made of the list reaches a backward pass. While a program runs, it looks at passes over
+a loader after which the outputs of all batches are alive: with their graphs, or on a device where they are a
+gigabyte or more. A model that the program has trained itself is left to
+[TS203](TS203.md) then, and training to [TS105](TS105.md), which name the cause.
 
 ## Why is this bad?
 Each output holds on to the graph that made it, with all intermediate results of its batch, on the device.
@@ -15,9 +18,15 @@ Memory grows with every batch until it runs out.
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.consumption import written
+from torchstone.review.detector import Detector
+from torchstone.review.gradients import tensors
+from torchstone.review.leaves import leaves
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -26,6 +35,14 @@ from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import SAME_TENSOR_FUNCTIONS, SAME_TENSOR_METHODS, words
 from torchstone.review.syntax.modes import forwards, is_held_out, loader_of
 from torchstone.review.syntax.training import called, from_outside, goes_back, has, inside
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from torchstone.review.epochs import Epoch
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS704"
 NAME = "outputs-kept-on-device"
@@ -183,3 +200,147 @@ def _finding(file: File, seen: Seen, call: ast.Call, name: str) -> Finding:
         why="an output holds on to all intermediate results of its batch",
         fix=Fix("Keep a detached copy, on the CPU when it is large.", safe=True, edits=edits),
     )
+
+
+_BATCHES = 8
+_FOLLOWED = 64
+"""So many outputs of a pass are followed."""
+
+_BYTES = 2**30
+"""Fewer on a device are no matter."""
+
+
+class _Pass:
+    """The outputs of a pass over a loader, by references that do not keep them."""
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+        self.outputs = 0
+        """So many outputs there were."""
+        self.module: weakref.ref[Any] | None = None
+        self.place: Place | None = None
+        self.kept: list[weakref.ref[Any]] = []
+        self.holder: str | None = None
+        """The variable that has them."""
+
+    def add(self, event: Event) -> None:
+        """An output of the module that was called first in this pass."""
+        if self.module is None:
+            self.module, self.place = weakref.ref(event.subject), event.place
+        if self.module() is event.subject:
+            self.outputs += 1
+            if len(self.kept) < _FOLLOWED:
+                largest = max(tensors(event.output), key=lambda one: int(one.numel()), default=None)
+                self.kept += [] if largest is None else [weakref.ref(largest)]
+
+    def alive(self) -> list[Any]:
+        """Those that are followed, where all of them are there; none else."""
+        held = [one for reference in self.kept if (one := reference()) is not None]
+        return held if len(held) >= max(_BATCHES, 0.9 * min(self.outputs, _FOLLOWED)) else []
+
+
+class Watch(Detector):
+    """Looks which outputs are alive at the end of a pass in which nothing was trained."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._pass: _Pass | None = None
+        self._waiting: _Pass | None = None
+        """Its outputs have graphs that a backward pass may still go through."""
+        self._loaded: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def on_state_loaded(self, event: Event) -> None:
+        """Weights that were trained before."""
+        self._loaded.add(event.subject)
+
+    def on_batch(self, event: Event) -> None:
+        """A pass begins, or goes on."""
+        if self._pass is None or self._pass.epoch is not event.epoch:
+            self._pass = _Pass(event.epoch)
+
+    def on_forward(self, event: Event) -> None:
+        """A module is called by the program."""
+        if event.root and self._pass is not None and not self._pass.epoch.learned:
+            self._pass.add(event)
+
+    def on_backward(self, event: Event) -> None:
+        """It may go through what waits."""
+        waiting, self._waiting = self._waiting, None
+        module = waiting.module() if waiting is not None and waiting.module is not None else None
+        if waiting is not None and module is not None:
+            own, reached = {id(one) for one in module.parameters()}, leaves(event)
+            if reached and not any(id(leaf) in own for leaf in reached):
+                self._report_graphs(waiting)
+
+    def on_gradient(self, event: Event) -> None:
+        """What it goes through is not known."""
+        self._waiting = None
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges what is kept on a device; graphs have to wait."""
+        seen, self._pass = self._pass, None
+        if seen is None or seen.epoch is not event.epoch or event.epoch.learned:
+            return
+        held = seen.alive()
+        if not held:
+            return
+        seen.holder = _holder(event.frame, held[0])
+        if all(one.grad_fn is not None for one in held):
+            self._waiting = seen
+        elif all(_is_on_device(one) for one in held):
+            size = sum(one.numel() * one.element_size() for one in held) * seen.outputs // len(held)
+            if size >= _BYTES:
+                self._report_device(seen, held[0], size)
+
+    def on_end(self, event: Event) -> None:
+        """Nobody goes back any more."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._report_graphs(waiting)
+
+    def _report_graphs(self, seen: _Pass) -> None:
+        module = None if seen.module is None else seen.module()
+        if module is None or module in self._loaded:
+            return
+        if any(account.steps for _, account in self.gradients.owners(list(module.parameters()))):
+            return
+        self.found(
+            f"{seen.holder or 'Something'} keeps each output of `{self.names.module(module)}` with its "
+            "graph: memory grows with every batch",
+            why="an output holds on to all intermediate results of its batch",
+            place=seen.place,
+            fix="Call the model under `torch.no_grad()`, and keep a copy on the CPU when it is large.",
+            related=((seen.epoch.place, "the loop over the batches"),),
+            outputs=seen.outputs,
+        )
+
+    def _report_device(self, seen: _Pass, output: Any, size: int) -> None:
+        module = None if seen.module is None else seen.module()
+        device = str(output.device)
+        self.found(
+            f"{seen.holder or 'Something'} keeps each output of `{self.names.module(module)}` on {device}: "
+            f"{written(size)} for {seen.outputs} batches",
+            why="this memory is missing for the model and for larger batches",
+            place=seen.place,
+            fix="Keep copies on the CPU (`.cpu()`), or what is needed of them only.",
+            related=((seen.epoch.place, "the loop over the batches"),),
+            outputs=seen.outputs,
+            bytes=size,
+            device=device,
+        )
+
+
+def _is_on_device(tensor: Any) -> bool:
+    return not tensor.is_cpu
+
+
+def _holder(frame: FrameType | None, output: Any) -> str | None:
+    """The list of a function, or of its object, that has an output; perhaps beside other things."""
+    if frame is None:
+        return None
+    own = getattr(frame.f_locals.get("self"), "__dict__", {})
+    named = [*frame.f_locals.items(), *((f"self.{name}", value) for name, value in own.items())]
+    for name, value in named:
+        if isinstance(value, list) and any(one is output for first in value[:2] for one in tensors(first)):
+            return f"`{name}`"
+    return None
