@@ -1,8 +1,9 @@
 """Batches that a `DataLoader` gives.
 
-`epoch_began`: subject the loader, when iteration begins; `epoch` (see `review/epochs.py`). `fetching`:
-before a batch is put together in this process; `indices`. `batch`: subject the loader; `data`, `number`
-(counted from 0 in the epoch), `epoch`, `samples`, `waited` (seconds). `epoch_ended`: `batches`, `epoch`.
+`epoch_began`: subject the loader, when iteration begins; `epoch` (see `review/epochs.py`), `took` (seconds
+until its workers were started). `fetching`: before a batch is put together in this process; `indices`.
+`batch`: subject the loader; `data`, `number` (counted from 0 in the epoch), `epoch`, `samples`, `waited`
+(seconds). `epoch_ended`: `batches`, `epoch`. A loader that is gone before its iterator is None.
 """
 
 from __future__ import annotations
@@ -91,10 +92,12 @@ def _replace_loader(stream: Stream, known: _Loaders) -> None:
 
     @functools.wraps(began)
     def begin(self: Any) -> Any:
+        before = time.perf_counter()
         iterator = began(self)
+        took = time.perf_counter() - before
         if not stream.quiet:
             epoch = known.begin(self, iterator, place_of_frame(sys._getframe(1)))
-            stream.emit("epoch_began", self, epoch=epoch)
+            stream.emit("epoch_began", self, epoch=epoch, took=took)
         return iterator
 
     stream.replace(DataLoader, "__init__", make)
