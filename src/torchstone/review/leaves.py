@@ -102,17 +102,22 @@ def numbers_of(tensor: Any) -> Any:
     return tuple(plain.view(-1)[:_NUMBERS].tolist())
 
 
-def gradient_lengths(optimizer: Any, dimensions: int = 0) -> list[tuple[Any, float]]:
+def gradient_lengths(event: Event, dimensions: int = 0) -> list[tuple[Any, float]]:
     """The length of the gradients of some parameters, spread over an optimizer's; waits for the device.
 
     Args:
-        optimizer: has the parameters.
+        event: of the optimizer; what one detector has measured, another one does not measure again.
         dimensions: that a parameter must have to be measured.
     """
-    held = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
+    held = [one for group in event.subject.param_groups for one in group["params"] if one.grad is not None]
     held = [one for one in held if one.dim() >= dimensions]
     some = held[:: max(1, len(held) // _MEASURED)]
-    return [(one, float(one.grad.norm())) for one in some if not one.grad.is_sparse and not one.is_meta]
+    some = [one for one in some if not one.grad.is_sparse and not one.is_meta]
+    known: dict[int, float] = event.values.setdefault("lengths", {})
+    for one in some:
+        if id(one) not in known:
+            known[id(one)] = float(one.grad.norm())
+    return [(one, known[id(one)]) for one in some]
 
 
 def abandoned(optimizer: Any) -> bool:

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
@@ -50,15 +50,14 @@ class Event:
         frame: where it was seen.
     """
 
-    __slots__ = ("_frame", "kind", "subject", "values")
-
     def __init__(self, kind: str, subject: Any, values: dict[str, Any], frame: FrameType) -> None:
+        self.__dict__.update(values)
         self.kind = kind
         self.subject = subject
         self.values = values
         self._frame = frame
 
-    @property
+    @cached_property
     def place(self) -> Place | None:
         """The user's file and line, found out when it is asked for."""
         return place_of_frame(self._frame)
@@ -74,11 +73,9 @@ class Event:
         caller = self._frame.f_back
         return caller is not None and is_users(caller.f_code.co_filename)
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 class Stream:
@@ -121,6 +118,8 @@ class Stream:
         """Begins to tell what is computed from followed tensors (see `events/arithmetic.py`)."""
         self.followed: set[int] = set()
         """The identities of tensors that are followed."""
+        self.repeating: Callable[[], bool] | None = None
+        """Whether the first batch was repeated often enough; None where none is repeated."""
         self.names = names
         self.closed = False
         self.crowded = False

@@ -98,9 +98,15 @@ def any_bad(held: list[Tensor]) -> bool:
     for tensor in held:
         if tensor.is_floating_point() and tensor.numel() and tensor.layout == torch.strided:
             kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor.detach())
+    # The sum of squares is fast; where it is too large for its type, it is no proof yet.
     with torch.no_grad():
-        sums = [torch.stack(torch._foreach_norm(group, float("inf"))).max() for group in kinds.values()]
-    return any(not math.isfinite(value.item()) for value in sums)
+        sums = [torch.stack(torch._foreach_norm(group)).sum() for group in kinds.values()]
+        doubtful = [
+            group
+            for group, value in zip(kinds.values(), sums, strict=True)
+            if not math.isfinite(value.item())
+        ]
+        return any(is_bad(tensor) for group in doubtful for tensor in group)
 
 
 class Tracer(TorchFunctionMode):

@@ -347,10 +347,10 @@ class Watch(Detector):
     @sampled
     def on_forward(self, event: Event) -> None:
         """The first layer, and whether the second one normalises."""
-        if not self._looking:
+        if not self._looking or (self._layers >= 2 and not event.root):
             return
         kind = type(event.subject).__name__
-        if next(event.subject.children(), None) is None and not _NO_CHANGE.match(kind):
+        if not event.subject._modules and not _NO_CHANGE.match(kind):
             self._layers += 1
             if self._layers == 1 and _FIRST_LAYERS.match(kind):
                 self._words = _unscaled(event.args[0] if event.args else None)

@@ -231,10 +231,10 @@ class Watch(Detector):
     @sampled
     def on_forward(self, event: Event) -> None:
         """Judges the whole model when it ends."""
-        if not self.stream.sampled:
+        if not any(map(_is_double, _floats(event.output))):
             return
         given = _floats((event.args, event.kwargs))
-        creeps = any(map(_is_double, _floats(event.output))) and not any(map(_is_double, given))
+        creeps = not any(map(_is_double, given))
         if creeps and self._first is None and _own_work(event.subject):
             self._first = weakref.ref(event.subject)
         if not event.root or not creeps or not given or not event.recording:

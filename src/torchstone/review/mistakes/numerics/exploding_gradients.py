@@ -97,9 +97,9 @@ class Watch(Detector):
     def on_step_began(self, event: Event) -> None:
         """One length more."""
         optimizer = event.subject
-        if not self.stream.sampled or optimizer in self._clipped:
+        if optimizer in self._clipped:
             return
-        length = sum(one**2 for _, one in gradient_lengths(optimizer)) ** 0.5
+        length = sum(one**2 for _, one in gradient_lengths(event)) ** 0.5
         lengths = self._lengths.setdefault(optimizer, [])
         usual = statistics.median(lengths[:_FIRST]) if len(lengths) >= _FIRST else 0.0
         if len(lengths) < _FIRST or (0 < max(_LONG, usual * _GROWTH) <= length < float("inf") and usual > 0):

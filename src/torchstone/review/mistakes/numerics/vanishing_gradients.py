@@ -93,9 +93,7 @@ class Watch(Detector):
     def on_step_began(self, event: Event) -> None:
         """One step more; a layer whose gradient is zero is not trained for another reason."""
         optimizer = event.subject
-        if not self.stream.sampled:
-            return
-        lengths = gradient_lengths(optimizer, dimensions=2)
+        lengths = gradient_lengths(event, dimensions=2)
         weights = [(one, length / one.numel() ** 0.5) for one, length in lengths if length > 0]
         if len(weights) < _LAYERS:
             return
