@@ -10,7 +10,7 @@ Severity = Literal["error", "warning", "advice"]
 
 
 _CODES = ("--select", "--extend-select", "--ignore")
-_WITH_VALUE = ("--format", "--output", "-o", "--fail-on", "--stop-on", "--budget", *_CODES)
+_WITH_VALUE = ("--format", "--output", "-o", "--fail-on", "--stop-on", "--budget", "--overfit-steps", *_CODES)
 """Flags whose value is the next word."""
 
 
@@ -33,6 +33,7 @@ def split(arguments: list[str]) -> list[str]:
             "--select",
             "--ignore",
             "--budget",
+            "--overfit-steps",
         ):
             next(waiting, None)
     return arguments
@@ -50,6 +51,8 @@ def watch(
     stop_on: Severity | None = None,
     budget: float = 2.0,
     thorough: Annotated[bool, Parameter(negative=())] = False,
+    overfit_batch: Annotated[bool, Parameter(negative=())] = False,
+    overfit_steps: int = 300,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -76,6 +79,9 @@ def watch(
         stop_on: The least severity that ends the script at once.
         budget: Percent of the time of a long run that looking at steps in full may take.
         thorough: Look at every step in full.
+        overfit_batch: Give the first batch of the training loader again and again, and say whether the loss
+            fell: then the status is 0. This alone changes the run, which ends when that is known.
+        overfit_steps: With --overfit-batch: end after so many steps at the most.
         quiet: Say nothing but the findings at the end.
         json: The same as --format json.
     """
@@ -84,8 +90,12 @@ def watch(
 
     layer = Layer(_words(select) or None, _words(ignore), _words(extend_select))
     form = "json" if json else format
+    overfit = overfit_steps if overfit_batch else None
+    share = budget / 100
     perform(
-        Request(list(command), module, form, output, fail_on, stop_on, quiet, layer, budget / 100, thorough)
+        Request(
+            list(command), module, form, output, fail_on, stop_on, quiet, layer, share, thorough, overfit
+        )
     )
 
 

@@ -29,6 +29,7 @@ class Request:
     layer: Layer
     budget: float
     thorough: bool
+    overfit: int | None = None
 
 
 def perform(request: Request) -> None:
@@ -39,11 +40,14 @@ def perform(request: Request) -> None:
         SystemExit: the script's status, or 1 where the findings ask for it.
     """
     from torchstone.review import running
+    from torchstone.review.overfitting import LEAST_STEPS, EnoughSteps
     from torchstone.review.session import chosen
     from torchstone.review.watcher import StoppedByFinding, Watcher
 
     if not request.command and request.module is None:
         raise UsageError("No script was given.", hint="torchstone watch SCRIPT [ARGUMENTS]")
+    if request.overfit is not None and request.overfit < LEAST_STEPS:
+        raise UsageError(f"--overfit-steps must be {LEAST_STEPS} or more: fewer say nothing.")
     script = request.command[0] if request.module is None else None
     watcher = Watcher(
         codes=chosen(request.layer, script),
@@ -51,6 +55,7 @@ def perform(request: Request) -> None:
         stop_on=request.stop_on,
         budget=request.budget,
         thorough=request.thorough,
+        overfit=request.overfit,
     )
     ended: BaseException | None = None
     watcher.start()
@@ -63,6 +68,8 @@ def perform(request: Request) -> None:
     except UsageError:
         watcher.stop()
         raise
+    except EnoughSteps:  # what was asked for with --overfit-batch is known
+        pass
     except BaseException as error:  # told below, after what it ended
         ended = error
     stopped = isinstance(ended, StoppedByFinding)
@@ -79,7 +86,14 @@ def perform(request: Request) -> None:
     if watcher.ranks.last or ended is not None:
         report = _whole(report, request)
         _show(report, request)
+    if watcher.overfitting is not None and _is_good(ended):
+        ended = SystemExit(watcher.overfitting.verdict().status)
     running.leave(SystemExit(1) if stopped else ended, failed=_fails(report, request))
+
+
+def _is_good(ended: BaseException | None) -> bool:
+    """Whether a script came to a good end."""
+    return ended is None or (isinstance(ended, SystemExit) and ended.code in (None, 0))
 
 
 def _before_os_exit(watcher: Any, then: Callable[[], None]) -> Callable[[], None]:

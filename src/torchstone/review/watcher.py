@@ -21,6 +21,7 @@ from torchstone.review.gradients import Gradients
 from torchstone.review.leaves import Neglected
 from torchstone.review.mistake import Mistake
 from torchstone.review.naming import Names
+from torchstone.review.overfitting import Overfitting
 from torchstone.review.parts import Parts
 from torchstone.review.ranks import Ranks
 from torchstone.review.report import SEVERITIES, Report, place_of
@@ -30,6 +31,10 @@ from torchstone.review.stream import Stream
 
 _WORTH_TELLING = 30.0
 """Seconds; of a shorter run its shares say little, as its first steps are seen in full and start things."""
+
+
+_OF_DATA = "TS4"
+"""What one batch that comes again and again says nothing about."""
 
 
 class StoppedByFinding(BaseException):
@@ -46,6 +51,8 @@ class Watcher:
         folder: shared with the other processes of a distributed program, where their parent made one.
         budget: the share of the time that looking at steps in full may take in a long run.
         thorough: look at every step in full.
+        overfit: give the first batch of the training loader again and again, for so many steps: the one
+            thing that changes what a program does.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Watcher:
         folder: Path | None = None,
         budget: float = 0.02,
         thorough: bool = False,
+        overfit: int | None = None,
     ) -> None:
         self.names = Names()
         self.stream = Stream(self._failed, self.names, budget=budget, thorough=thorough)
@@ -70,6 +78,7 @@ class Watcher:
         self.elsewhere: list[Finding] = []
         """What the other processes that train with this one have found, in the last one of them."""
         self.failures: list[str] = []
+        self.overfitting = None if overfit is None else Overfitting(self.stream, overfit)
         self._broken: set[str] = set()
         self._thorough = thorough
         self._causes: set[Any] = set()
@@ -79,6 +88,7 @@ class Watcher:
             detector
             for mistake in load_catalogue()
             if mistake.detector is not None and (codes is None or mistake.code in codes)
+            if overfit is None or not mistake.code.startswith(_OF_DATA)
             if (detector := self._made(mistake)) is not None
         ]
         self._process = os.getpid()
@@ -104,6 +114,9 @@ class Watcher:
             self.stream.subscribe(bookkeeper)
         for detector in self._detectors:
             self.stream.subscribe(detector)
+        if self.overfitting is not None:
+            self.stream.subscribe(self.overfitting)
+            self.stream.repeating = self.overfitting.is_done
         if not self._thorough:
             rest = Rest(self.stream, [one for one in self._detectors if may_rest(one)], self._anew)
             self.stream.subscribe(rest)
@@ -159,6 +172,9 @@ class Watcher:
     def report_so_far(self) -> Report:
         """What was found, the worst first."""
         notes = list(self.failures)
+        if self.overfitting is not None:
+            words = self.overfitting.verdict().words
+            notes.append(f"--overfit-batch: {words}.")
         if self.stream.crowded:
             notes.append(
                 f"Two threads trained at once: only the first {self.stream.step} steps were watched."
