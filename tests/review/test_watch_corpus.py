@@ -42,7 +42,7 @@ ON_DEVICE = {"TS701", "TS705"}
 BAD = [
     (f"{mistake.code}-{i}", example.code)
     for mistake in load_catalogue()
-    if mistake.check is None
+    if mistake.check is None and mistake.code != "TS612"  # seen with a flag: `test_overfit_batch.py`
     for i, example in enumerate(mistake.bad)
 ]
 GOOD = [(f"{mistake.code}-{i}", code) for mistake in load_catalogue() for i, code in enumerate(mistake.good)]
