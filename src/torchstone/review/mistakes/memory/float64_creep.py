@@ -2,7 +2,9 @@
 
 ## What it does
 Follows what a parameter, a buffer or the weights of an embedding are made from, and reports NumPy arrays of
-float64 that nothing converts, in programs that otherwise compute in float32.
+float64 that nothing converts, in programs that otherwise compute in float32. While a program runs, it reports
+models in float32 that are given no float64 and return it, with the parameter, the buffer, the attribute or
+the line that made it.
 
 ## Why is this bad?
 NumPy's floating-point numbers are float64, and `torch.from_numpy` and `torch.tensor` keep the type. All that
@@ -16,6 +18,7 @@ At the next layer in float32 the program stops.
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import weakref
@@ -217,6 +220,10 @@ class Watch(Detector):
         self._first: weakref.ref[Any] | None = None
         """The innermost module, in the forward that goes on, that made double of what was not."""
         self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._made: dict[Place, None] = {}
+        """Where doubles were made in the forward that goes on."""
+        self._lines: list[Place] = []
+        """Those of them that were made before the first module gave double."""
 
     def on_registered(self, event: Event) -> None:
         """A parameter is made part of a module."""
@@ -227,6 +234,13 @@ class Watch(Detector):
     def on_forward_began(self, event: Event) -> None:
         """A forward begins."""
         self._first = None
+        self._made.clear()
+
+    @sampled
+    def on_double_made(self, event: Event) -> None:
+        """A function made a double; asked for once one has crept in."""
+        if event.direct and event.place is not None and len(self._made) < _LISTED:
+            self._made[event.place] = None
 
     @sampled
     def on_forward(self, event: Event) -> None:
@@ -236,11 +250,13 @@ class Watch(Detector):
         given = _floats((event.args, event.kwargs))
         creeps = not any(map(_is_double, given))
         if creeps and self._first is None and _own_work(event.subject):
-            self._first = weakref.ref(event.subject)
+            self._first, self._lines = weakref.ref(event.subject), list(self._made)
         if not event.root or not creeps or not given or not event.recording:
             return
         self._seen[event.subject] = self._seen.get(event.subject, 0) + 1
-        if self._seen[event.subject] == 2:
+        if self._seen[event.subject] == 1:
+            importlib.import_module("torchstone.review.events.doubles").follow(self.stream)
+        elif self._seen[event.subject] == 2:
             self._judge(event)
 
     def _judge(self, event: Event) -> None:
@@ -255,20 +271,32 @@ class Watch(Detector):
         where = made if known is not None and known() is double[0][1] else None
         if not cause and source is None:
             return
+        if not cause and not self._lines:
+            cause = [f"{self.names.module(source)}.{name}" for name in _double_attributes(source)][:_LISTED]
         origin = (
             f"{', '.join(cause)} {'is' if len(cause) == 1 else 'are'} float64"
             if cause
-            else (f"it is made in the forward of {type(source).__name__}")
+            else f"it is made in the forward of {type(source).__name__}"
         )
+        lines = [] if cause else self._lines
+        where = where or (lines[0] if lines else None)
         self.found(
             f"{self.names.module(event.subject)} is in float32 and gives float64: {origin}",
             why="twice the memory, slow on GPUs, and an error at the next layer in float32",
             place=where or event.place,
             fix="Convert it with `.float()` where it is made.",
-            related=((event.place, "this output is float64"),) if where is not None else (),
+            related=(
+                *((line, "made in float64 here, too") for line in lines[1:]),
+                *(((event.place, "this output is float64"),) if where is not None else ()),
+            ),
             cause=id(event.subject),
             module=self.names.module(source) if source is not None else None,
         )
+
+
+def _double_attributes(module: Any) -> list[str]:
+    """The attributes of a module that are doubles and neither parameters nor buffers."""
+    return [name for name, value in vars(module).items() if hasattr(value, "grad_fn") and _is_double(value)]
 
 
 def _is_double(tensor: Any) -> bool:

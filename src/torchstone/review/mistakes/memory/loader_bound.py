@@ -135,12 +135,13 @@ class Watch(Detector):
 
 
 def _advice(loader: Any) -> str:
-    cores = os.cpu_count() or 1
+    allowed = getattr(os, "sched_getaffinity", None)  # of a machine that is shared this process has a part
+    cores = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
     if loader.num_workers == 0:
         return (
             f"Let other processes prepare the batches: `num_workers={max(1, min(cores - 1, 8))}` "
-            f"(this machine has {cores} cores), with `persistent_workers=True`."
+            f"({cores} cores are there for it), with `persistent_workers=True`."
         )
     if loader.num_workers < cores - 1:
-        return f"Raise `num_workers` from {loader.num_workers}: this machine has {cores} cores."
+        return f"Raise `num_workers` from {loader.num_workers}: {cores} cores are there for it."
     return "Do less for each sample: decode or resize ahead of training, or keep the data in a faster format."
