@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torchstone.review.reading import Content
     from torchstone.review.report import Report
 
-Format = Literal["terminal", "concise", "json", "sarif", "github"]
+Format = Literal["terminal", "concise", "json", "sarif", "github", "html"]
 Severity = Literal["error", "warning", "advice"]
 
 
@@ -149,7 +149,7 @@ def _refuse_what_contradicts(paths: Sequence[str], flags: CheckFlags) -> None:
         raise UsageError("- is the text on stdin: give no other paths with it.")
     if flags.write_baseline and (flags.fix or flags.unsafe_fixes or flags.diff or flags.changed_since):
         raise UsageError("--write-baseline takes down what is there: it goes with no fix, diff or revision.")
-    if flags.statistics and _format(flags) in ("sarif", "github"):
+    if flags.statistics and _format(flags) in ("sarif", "github", "html"):
         raise UsageError(f"--statistics does not go with --format {_format(flags)}.")
 
 
@@ -232,6 +232,10 @@ def _rendered(report: Report, flags: CheckFlags, stream: Any) -> str:
         from torchstone.review.output import github
 
         return github.render(report)
+    if form == "html":
+        from torchstone.review.output import html
+
+        return html.render(report)
     from torchstone.review.output import terminal
 
     colour = stream is not None and _has_colour(stream)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 Severity = Literal["error", "warning", "advice"]
+Format = Literal["terminal", "json", "sarif", "html"]
 
 
 _CODES = ("--select", "--extend-select", "--ignore")
@@ -42,7 +43,7 @@ def split(arguments: list[str]) -> list[str]:
 def watch(
     *command: str,
     module: Annotated[str | None, Parameter(name=("--module", "-m"))] = None,
-    format: Literal["terminal", "json", "sarif"] = "terminal",  # noqa: A002 - the same word as in `check`
+    format: Format = "terminal",  # noqa: A002 - the same word as in `check`
     output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
     select: Annotated[list[str] | None, Parameter(negative=())] = None,
     extend_select: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -65,12 +66,12 @@ def watch(
 
       torchstone watch train.py --epochs 3
       torchstone watch -m package.train --epochs 3
-      torchstone watch --format json --output findings.json train.py
+      torchstone watch --format html --output findings.html train.py
 
     Args:
         command: The script and its arguments.
         module: Run a module, as python -m does; its arguments follow.
-        format: How findings are written at the end.
+        format: How findings are written at the end; html is a page of its own, with --output.
         output: Write them to this file.
         select: Look for these mistakes only: codes, beginnings of codes, or names, with commas.
         extend_select: Look for these too; advice is looked for only when it is asked for.
@@ -93,9 +94,7 @@ def watch(
     overfit = overfit_steps if overfit_batch else None
     share = budget / 100
     perform(
-        Request(
-            list(command), module, form, output, fail_on, stop_on, quiet, layer, share, thorough, overfit
-        )
+        Request(list(command), module, form, output, fail_on, stop_on, quiet, layer, share, thorough, overfit)
     )
 
 

@@ -40,6 +40,7 @@ def perform(request: Request) -> None:
         SystemExit: the script's status, or 1 where the findings ask for it.
     """
     from torchstone.review import running
+    from torchstone.review.account import Account
     from torchstone.review.overfitting import LEAST_STEPS, EnoughSteps
     from torchstone.review.session import chosen
     from torchstone.review.watcher import StoppedByFinding, Watcher
@@ -48,6 +49,9 @@ def perform(request: Request) -> None:
         raise UsageError("No script was given.", hint="torchstone watch SCRIPT [ARGUMENTS]")
     if request.overfit is not None and request.overfit < LEAST_STEPS:
         raise UsageError(f"--overfit-steps must be {LEAST_STEPS} or more: fewer say nothing.")
+    if request.format == "html" and request.output is None:
+        hint = "torchstone watch --format html --output findings.html SCRIPT [ARGUMENTS]"
+        raise UsageError("A page needs a file: stdout belongs to the script.", hint=hint)
     script = request.command[0] if request.module is None else None
     watcher = Watcher(
         codes=chosen(request.layer, script),
@@ -57,9 +61,17 @@ def perform(request: Request) -> None:
         thorough=request.thorough,
         overfit=request.overfit,
     )
+    account = Account(watcher, _command(request)) if request.format == "html" else None
     ended: BaseException | None = None
     watcher.start()
-    restore = _before_os_exit(watcher, lambda: _show(_whole(watcher.stop(), request), request))
+
+    def show_before_os_exit() -> None:
+        report = watcher.stop()
+        if account is not None:
+            report.run = account.of(None, "The script ended its process by os._exit.")
+        _show(_whole(report, request), request)
+
+    restore = _before_os_exit(watcher, show_before_os_exit)
     try:
         if request.module is None:
             running.run_script(request.command[0], request.command[1:])
@@ -79,6 +91,8 @@ def perform(request: Request) -> None:
     running.wait_for_threads()
     restore()
     report = watcher.stop()
+    if account is not None:
+        report.run = account.of(ended)
     if watcher.is_child():  # forked by the script, and come to its end
         running.leave(ended)
     # Of processes that train together the last one reports for all; one that failed may have no successor.
@@ -94,6 +108,11 @@ def perform(request: Request) -> None:
 def _is_good(ended: BaseException | None) -> bool:
     """Whether a script came to a good end."""
     return ended is None or (isinstance(ended, SystemExit) and ended.code in (None, 0))
+
+
+def _command(request: Request) -> list[str]:
+    """What is run, as it would be given to python."""
+    return [*(() if request.module is None else ("-m", request.module)), *request.command]
 
 
 def _before_os_exit(watcher: Any, then: Callable[[], None]) -> Callable[[], None]:
@@ -162,6 +181,8 @@ def _show(report: Report, request: Request) -> None:
         if not request.quiet:
             sys.stderr.write(_summary(report))
     except OSError as error:
+        # A page would be of no use on a terminal.
+        text = text if request.format != "html" else _rendered(report, "terminal", colour=False)
         sys.stderr.write(f"torchstone: {request.output} cannot be written: {error.strerror}.\n{text}")
 
 
@@ -170,6 +191,10 @@ def _rendered(report: Report, form: str, *, colour: bool) -> str:
 
     if form == "json":
         return json.render(report, statistics=False)
+    if form == "html":
+        from torchstone.review.output import html
+
+        return html.render(report)
     if form == "sarif":
         return sarif.render(report)
     return watched.render(report, colour=colour)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import torchstone
 from torchstone.finding import Finding
-from torchstone.reporting import tables
-from torchstone.reporting.characters import visible
+from torchstone.reporting import page, tables
 from torchstone.reporting.panels import Panel, importance_panel, result_panels, training_panels
 from torchstone.reporting.sentences import baseline, may_improve, split_name, training_remark, verdict
 from torchstone.reporting.usage import resume_command, usage
@@ -22,8 +17,6 @@ from torchstone.task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from jinja2 import Template
 
     from torchstone.runs.directory import RunDirectory
 
@@ -100,60 +93,18 @@ def write_report(directory: RunDirectory, **content: Any) -> Path:
 
 def render(report: Report) -> str:
     """The report as HTML text."""
-    style, script = _resource("report.css"), _resource("report.js")
-    return _template().render(
+    style, script = page.resource("report.css"), page.resource("report.js")
+    return page.template("report").render(
         version=torchstone.__version__,
         style=style,
         script=script,
-        policy=_policy(script),
+        policy=page.policy(script),
         **_opening(report),
         **_results(report),
         **_columns(report),
         **_usage(report),
         **_details(report),
     )
-
-
-def _policy(script: str) -> str:
-    """Forbids the page to load anything, and to run any script but ours, whatever the data holds."""
-    digest = hashlib.sha256(f"\n{script}\n".encode()).digest()
-    ours = f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {ours}"
-
-
-@cache
-def _resource(name: str) -> str:
-    return resources.files("torchstone.reporting").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-        finalize=_shown,
-    )
-    environment.filters["ours"] = _ours
-    return environment.from_string(_resource("report.html.jinja"))
-
-
-def _shown(value: Any) -> Any:
-    """What is written for a value: names from data lose their control characters, which HTML forbids."""
-    from markupsafe import Markup
-
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _ours(text: str) -> Any:
-    """Marks text that this package made and escaped itself (SVG, style, script) as HTML."""
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - never called on what comes from data
 
 
 def _opening(report: Report) -> dict[str, Any]:

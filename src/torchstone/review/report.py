@@ -50,6 +50,31 @@ class FileResult:
     dependencies: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class WatchedRun:
+    """What was watched.
+
+    Args:
+        command: the script, or `-m` and the module, and their arguments.
+        started: when, to the minute.
+        seconds: how long it took.
+        spent: seconds of these that detectors took.
+        ended: how the script ended, where it did not come to its end.
+        traceback: what python said then.
+        versions: of what it ran on.
+        losses: `(step, loss)` of some steps, by the file and line of `backward`.
+    """
+
+    command: tuple[str, ...]
+    started: str = ""
+    seconds: float = 0.0
+    spent: float = 0.0
+    ended: str = ""
+    traceback: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    losses: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+
+
 @dataclass
 class Report:
     """The mistakes that `torchstone.check` found.
@@ -65,6 +90,7 @@ class Report:
         texts: the text of what was not read from disk, by file.
         fail_on: the least severity of a finding that makes `failed` true.
         steps: how many steps of optimizers were watched.
+        run: what was watched; None where source was read.
     """
 
     files: int = 0
@@ -77,6 +103,7 @@ class Report:
     texts: dict[str, str] = field(default_factory=dict)
     fail_on: Severity = "advice"
     steps: int = 0
+    run: WatchedRun | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as the published JSON document (`docs/schemas/findings.json`)."""
