@@ -14,6 +14,7 @@ import pytest
 
 import torchstone as ts
 from torchstone.review import agreement
+from torchstone.review.output import watched
 from torchstone.review.report import Report
 
 torch = pytest.importorskip("torch")
@@ -96,7 +97,10 @@ def test_a_mistake_that_source_and_run_show_is_listed_once(tmp_path: Path) -> No
         "TS101", "missing-zero-grad", "error", "seen", file=str(script), line=8, evidence={"step": 2}
     )
     (both,) = agreement.agreed([seen], read)
-    assert (both.message, both.evidence) == ("seen", {"step": 2, "source": True})
+    assert both.message == "seen"
+    words = "found in the source, and seen at step 2"
+    assert both.evidence == {"step": 2, "source": True, "agreement": words}
+    assert f"= run: {words}\n" in watched.render(Report(findings=[both]))
     report = Report()
     agreement.add_source(report, [str(script)])
     (alone,) = report.findings

@@ -35,7 +35,25 @@ def add_source(report: Report, files: Iterable[str], layer: Layer | None = None)
     read = check_paths(named, options)
     report.files = read.files
     # A comment that lets a finding of the run pass is of use, though reading finds nothing there.
-    report.findings = agreed(report.findings, [f for f in read.findings if f.code != UNUSED_IGNORE.code])
+    found = [finding for finding in read.findings if finding.code != UNUSED_IGNORE.code]
+    withdrawn = [one for one in found if _is_disproved(one, report)]
+    report.findings = agreed(report.findings, [one for one in found if one not in withdrawn])
+    report.notes += [
+        f"{one.code} {one.name} at {one.file}:{one.line}, which the source looks like, is withdrawn: "
+        "the run showed that it is right."
+        for one in withdrawn
+    ]
+
+
+def _is_disproved(one: Finding, report: Report) -> bool:
+    """Whether a run showed that the line of a finding is right, and no finding of the run is about it."""
+    if any(_is_the_same(other, one) for other in report.findings):
+        return False
+    if one.file is None or one.line is None or one.cell is not None:
+        return False
+    last = max(one.line, one.end_line or one.line)
+    file = os.path.abspath(one.file)
+    return any((one.code, file, line) in report.disproved for line in range(one.line, last + 1))
 
 
 def agreed(seen: Sequence[Finding], read: Sequence[Finding]) -> list[Finding]:
@@ -54,8 +72,15 @@ def agreed(seen: Sequence[Finding], read: Sequence[Finding]) -> list[Finding]:
             continue
         one = confirmed.get(number, seen[number])
         fix = other.fix if other.fix is not None and other.fix.edits else one.fix
-        confirmed[number] = replace(one, fix=fix, evidence={**one.evidence, "source": True})
+        told = {"source": True, "agreement": _agreement(one)}
+        confirmed[number] = replace(one, fix=fix, evidence={**one.evidence, **told})
     return [*(confirmed.get(number, one) for number, one in enumerate(seen)), *alone]
+
+
+def _agreement(one: Finding) -> str:
+    """In words, that source and run say the same."""
+    step = one.evidence.get("step")
+    return "found in the source, and seen " + ("in the run" if step is None else f"at step {step}")
 
 
 def _is_the_same(one: Finding, other: Finding) -> bool:

@@ -68,6 +68,14 @@ def dimension(node: Any) -> int | None:
     return held + len(sizes) if held < 0 else held
 
 
+def leaves_unit(tensor: Any) -> bool:
+    """Whether a value lies outside of 0 and 1: then no softmax or sigmoid made it; waits for the device."""
+    if not readable(tensor) or not tensor.is_floating_point():
+        return False
+    low, high = (float(value) for value in tensor.detach().aminmax())
+    return low < -1e-3 or high > 1 + 1e-3
+
+
 def readable(tensor: Any) -> bool:
     """Whether the values of a tensor may be looked at: a plain one that is no stand-in, with values."""
     kind = type(tensor)

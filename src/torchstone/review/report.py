@@ -90,6 +90,7 @@ class Report:
         texts: the text of what was not read from disk, by file.
         fail_on: the least severity of a finding that makes `failed` true.
         steps: how many steps of optimizers were watched.
+        disproved: code, file and line of what a run showed to be right.
         run: what was watched; None where source was read.
     """
 
@@ -103,6 +104,7 @@ class Report:
     texts: dict[str, str] = field(default_factory=dict)
     fail_on: Severity = "advice"
     steps: int = 0
+    disproved: frozenset[tuple[str, str, int]] = frozenset()
     run: WatchedRun | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from torchstone.review.report import SEVERITIES, Report, place_of
 from torchstone.review.resting import Rest, may_rest
 from torchstone.review.spawned import Spawned
 from torchstone.review.stream import Stream
+from torchstone.review.verdicts import Verdicts
 
 _WORTH_TELLING = 30.0
 """Seconds; of a shorter run its shares say little, as its first steps are seen in full and start things."""
@@ -74,6 +75,7 @@ class Watcher:
         self.consumption = Consumption(self.stream, self.names)
         self.ranks = Ranks(folder)
         self.spawned = Spawned(codes)
+        self.verdicts = Verdicts()
         self.findings: list[Finding] = []
         self.elsewhere: list[Finding] = []
         """What the other processes that train with this one have found, in the last one of them."""
@@ -183,7 +185,12 @@ class Watcher:
             notes += self._consumed()
             share = self.stream.spent / self.stream.elapsed()
             notes.append(f"Detectors took {share:.1%} of the time, hook points aside.")
-        return Report(findings=sorted(self.findings, key=_order), notes=notes, steps=self.stream.step)
+        return Report(
+            findings=sorted(self.findings, key=_order),
+            notes=notes,
+            steps=self.stream.step,
+            disproved=self.verdicts.disproved(self._broken),
+        )
 
     def _consumed(self) -> list[str]:
         try:

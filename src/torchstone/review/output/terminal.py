@@ -120,7 +120,11 @@ class _Page:
         gutter = len(str(max([finding.line or 1, *(other.line for other in finding.related)])))
         lines = [head, f"{' ' * gutter} {self.paint('-->', 'gutter')} {place}"]
         lines += self._excerpt(finding, gutter)
-        for note, text in (("why", finding.why), ("fix", finding.fix and _described(finding))):
+        for note, text in (
+            ("why", finding.why),
+            ("run", finding.evidence.get("agreement")),
+            ("fix", finding.fix and _described(finding)),
+        ):
             if text:
                 lines += self._note(gutter, note, text)
         lines += self._change(finding, gutter)

@@ -125,6 +125,10 @@ class Watch(PassDetector):
 
     def judge(self, seen: Pass, look: Look, module: Any) -> None:
         """A module that was in training mode, called once for each batch; more often is Monte Carlo."""
+        if look.training or look.layers:
+            self.doubt(look.place)
+        elif seen.batches > 1:
+            self.right(look.place, 1)
         if not look.training or not look.layers or look.told or look.times != seen.batches:
             return
         if any(word in name for name in look.functions for word in _ON_PURPOSE):
