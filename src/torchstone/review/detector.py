@@ -136,20 +136,6 @@ class Detector:
         self.watcher.verdicts.doubt(self.code, place)
 
 
-    def right(self, place: Place | None, needed: int = 3) -> None:
-        """Says that a line which was executed does not have the mistake: a finding in its source is withdrawn.
-
-        Args:
-            place: the line, as a finding of the rule for source names it.
-            needed: so often this has to be said, and `doubt` never, before that is done.
-        """
-        self.watcher.verdicts.right(self.code, place, needed)
-
-    def doubt(self, place: Place | None) -> None:
-        """Says that a line which was executed may have the mistake."""
-        self.watcher.verdicts.doubt(self.code, place)
-
-
 def detector_of(module: Any) -> type[Detector] | None:
     """The detector that a mistake's file defines; None for a mistake that only source shows."""
     held = (each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Detector))

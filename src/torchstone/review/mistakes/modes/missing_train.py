@@ -147,8 +147,6 @@ class _Window:
         """Where it was called in evaluation mode, with gradients."""
         self.training = False
         """It was called in training mode too."""
-        self.again: Place | None = None
-        """Where it was called in training mode though evaluation mode had been set meanwhile."""
         self.returned = False
         """Evaluation mode was set after it had been trained."""
         self.again: Place | None = None
@@ -191,9 +189,6 @@ class Watch(Detector):
             return
         if event.training:
             window.training = self._called = True
-            if window.trained and window.told and self.stream.sampled:
-                modes = [layer.training for layer in mode_layers(event.subject)]
-                window.again = event.place if all(modes) else None
             if window.returned and self.stream.sampled:
                 modes = [layer.training for layer in mode_layers(event.subject)]
                 window.again = event.place if all(modes) else None
