@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `argmax` or `max` over the first dimension of a model's output, when the first dimension counts
-samples and the result is compared with labels.
+samples and the result is compared with labels. While a program runs, which dimension counts classes is known
+from what cross-entropy is given; where there are as many samples as classes it takes two batches to be sure.
 
 ## Why is this bad?
 Of scores `(samples, classes)` the prediction of each sample is the argmax over dimension 1. Over dimension
@@ -16,14 +17,23 @@ do not fit, and nothing says that the measure is wrong and not the model.
 from __future__ import annotations
 
 import ast
+import importlib
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.outputs import last_operations
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS309"
 NAME = "argmax-dimension"
@@ -140,3 +150,90 @@ def _finding(file: File, node: ast.Call, source: ast.expr, axis: ast.expr, compa
         fix=Fix("Take it over dimension 1.", safe=False, edits=edits),
         related=(file.related(comparison, "compared with the labels here"),),
     )
+
+
+_CERTAIN = 2
+"""So many batches with as many samples as classes."""
+
+
+class Watch(Detector):
+    """Looks what the largest over the first dimension is compared with."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._classes: set[int] = set()
+        """How many there are, as cross-entropy saw it in batches of another size."""
+        self._following = False
+        self._output: weakref.ref[Any] | None = None
+        """What a model gave last: as many rows as it was given."""
+        self._chosen: tuple[weakref.ref[Any], tuple[int, ...], bool, Place | None] | None = None
+        """Positions, the shape of the scores, whether a model gave these, and the line."""
+        self._times: dict[Place, int] = {}
+
+    @sampled
+    def on_loss(self, event: Event) -> None:
+        """Cross-entropy has the classes second."""
+        shape = event.subject.shape
+        if event.name in ("cross_entropy", "nll_loss") and len(shape) == 2 and shape[0] != shape[1]:
+            self._classes.add(int(shape[1]))
+
+    def on_forward(self, event: Event) -> None:
+        """A model gives scores."""
+        if not self._following or not event.root:
+            return
+        output, given = event.output, event.args[0] if event.args else None
+        alike = _rows(output) is not None and _rows(output) == _rows(given)
+        self._output = weakref.ref(output) if alike else None
+
+    def on_chosen(self, event: Event) -> None:
+        """The largest over the first dimension was taken."""
+        scores = event.subject
+        if scores.shape[1] not in self._classes:
+            return
+        if not self._following:
+            self._following = True
+            importlib.import_module("torchstone.review.events.choosing").follow(self.stream)
+        given = self._output is not None and self._output() is scores
+        self._chosen = weakref.ref(event.result), tuple(scores.shape), given, event.place
+
+    def on_comparing(self, event: Event) -> None:
+        """Positions are compared with labels, one for each sample."""
+        if self._chosen is None:
+            return
+        reference, (rows, classes), given, place = self._chosen
+        pair = (event.subject, event.other)
+        other = next((b for a, b in (pair, pair[::-1]) if _is_same(a, reference())), None)
+        if other is None or other.is_floating_point() or tuple(other.shape) != (rows,) or place is None:
+            return
+        self._chosen = None
+        if rows == classes:
+            if not given or _counts_up(other):
+                return
+            self._times[place] = self._times.get(place, 0) + 1
+        if rows != classes or self._times[place] >= _CERTAIN:
+            self._report(event, place, rows, classes)
+
+    def _report(self, event: Event, place: Place, rows: int, classes: int) -> None:
+        self.found(
+            f"The prediction is taken over dimension 0 of scores of shape ({rows}, {classes}), which counts "
+            "the samples, and compared with their labels",
+            why="the class of a sample is the argmax over dimension 1; these are numbers of samples",
+            place=place,
+            fix="Take it over dimension 1.",
+            related=((event.place, "compared with the labels here"),) if event.place != place else (),
+            shape=[rows, classes],
+        )
+
+
+def _rows(value: Any) -> int | None:
+    return int(value.shape[0]) if getattr(value, "shape", ()) else None
+
+
+def _is_same(tensor: Any, chosen: Any) -> bool:
+    """Whether a tensor is the chosen positions, or a view of them."""
+    return chosen is not None and (tensor is chosen or getattr(tensor, "_base", None) is chosen)
+
+
+def _counts_up(labels: Any) -> bool:
+    """Whether each row's label is its own number, as where rows and columns are pairs."""
+    return bool(labels.tolist() == list(range(len(labels))))

@@ -1,0 +1,58 @@
+"""The largest of the scores of each sample, and what it is compared with.
+
+`chosen`: after `argmax` or `max` over the first of two dimensions; subject the scores; `result` (the
+positions). `comparing`: before a comparison for equality, from the first `chosen` on that a detector asks
+for more at; subject the left side, `other`.
+
+The file's name comes before that of `cuts.py`, whose replacement of `argmax` leaves first.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchstone.review.stream import Stream
+
+_STEPS = 64
+
+
+def install(stream: Stream) -> None:
+    """Replaces `argmax` and `max` of tensors and of torch."""
+    for owner in (Tensor, torch):
+        for name in ("argmax", "max"):
+            stream.replace(owner, name, _choosing(stream, name, getattr(owner, name)))
+
+
+def follow(stream: Stream) -> None:
+    """Replaces comparisons for equality."""
+    for owner, name in ((Tensor, "__eq__"), (Tensor, "eq"), (torch, "eq")):
+        told = _comparing(stream, getattr(owner, name))
+        stream.replace(owner, name, told, until=stream.step + _STEPS)
+
+
+def _choosing(stream: Stream, name: str, original: Any) -> Any:
+    @functools.wraps(original)
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        dimension = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if (dimension == 0 or dimension == -2) and type(dimension) is int and args and not stream.quiet:
+            scores, places = args[0], result if name == "argmax" else result.indices
+            if isinstance(scores, Tensor) and scores.dim() == 2 and scores.is_floating_point():
+                stream.emit("chosen", scores, result=places)
+        return result
+
+    return choose
+
+
+def _comparing(stream: Stream, original: Any) -> Any:
+    @functools.wraps(original)
+    def compare(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+        if not stream.quiet and isinstance(self, Tensor) and isinstance(other, Tensor):
+            stream.emit("comparing", self, other=other)
+        return original(self, other, *args, **kwargs)
+
+    return compare
