@@ -228,7 +228,7 @@ class Watch(Detector):
         if not hasattr(event.subject, "requires_grad") or event.subject.requires_grad:
             return
         optimizers = [one for one, _ in list(self.gradients.accounts.items())]
-        if optimizers and all(self._is_frozen(optimizer) for optimizer in optimizers):
+        if optimizers and all(self._is_frozen(one) or self._is_empty(one) for one in optimizers):
             self._tell(optimizers[-1], event.place)
 
     @sampled
@@ -249,11 +249,18 @@ class Watch(Detector):
             return False
         return any(self.names.parameter(one) is not None for one in held[:1])
 
+    def _is_empty(self, optimizer: Any) -> bool:
+        """Whether it was given all that wants gradients, which is nothing, as what is called is frozen."""
+        called = [one for root, _ in self.names.roots() for one in root.parameters()]
+        frozen = bool(called) and not any(one.requires_grad for one in called)
+        return frozen and not any(True for _ in parameters(optimizer))
+
     def _tell(self, optimizer: Any, place: Place | None) -> None:
         made = self.parts.optimizers.get(optimizer, (0, None))[1]
         held = list(parameters(optimizer))
+        words = f"All {len(held)} parameters of the optimizer are frozen"
         self.found(
-            f"All {len(held)} parameters of the optimizer are frozen: nothing can learn",
+            f"{words if held else 'The optimizer has no parameters, as all are frozen'}: nothing can learn",
             why="a parameter with `requires_grad=False` gets no gradient",
             place=made or place,
             fix="Freeze the parts that shall stay as they are, and put in new layers afterwards.",
