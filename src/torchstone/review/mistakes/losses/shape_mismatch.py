@@ -16,6 +16,7 @@ layer it was nor where its input came from.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
@@ -88,8 +89,16 @@ class Watch(Detector):
             self._in_loss(crash, *loss)
         elif steps and steps[-1].inputs and is_a(steps[-1].module, *_LAYERS):
             self._in_layer(crash, steps[-1].module, steps[-1].inputs[0])
-        elif steps or crash.variables() or "stack expects" in crash.text:
+        elif (steps or crash.variables() or "stack expects" in crash.text) and not self._is_told(crash):
             self._in_operation(crash)
+
+    def _is_told(self, crash: Crash) -> bool:
+        """Whether the prediction was just found to be taken over the wrong dimension: that is the cause."""
+        line = None if crash.place is None else crash.place.line
+        return any(
+            one.code == "TS309" and line in (one.line, *(other.line for other in one.related))
+            for one in self.watcher.findings[-1:]
+        )
 
     def _in_layer(self, crash: Crash, layer: Any, given: Any) -> None:
         name, weight = self.names.module(layer), weight_of(layer)
@@ -120,17 +129,14 @@ class Watch(Detector):
     def _in_operation(self, crash: Crash) -> None:
         inside = crash.steps()[-1].module if crash.steps() else None
         held = {name: list(tensor.shape) for name, tensor in crash.variables()}
-        what = (
-            "The samples of a batch"
-            if "stack expects" in crash.text and not held
-            else "The tensors of this line"
-        )
+        here = crash.variables_of_line()[:_MOST_NAMES]
         where = "" if inside is None else f" in `{self.names.module(inside)}` ({type(inside).__name__})"
         self.found(
-            f"{what} are of shapes that do not fit{where}",
+            _operation_message(crash.text, here, bool(held)).format(where=where),
             why=f"torch says: {crash.words}",
             place=crash.place,
             fix=_operation_fix(crash.text),
+            related=tuple(made for _, tensor in here for made in self._made(crash, tensor)),
             shapes=held,
             way=self._way(crash),
         )
@@ -226,7 +232,27 @@ def _loss_fix(name: str, outputs: Any, targets: Any) -> str:
     return "Give outputs and targets the same shape."
 
 
+_MOST_NAMES = 4
+_ONE_ELEMENT = re.compile(r"only one element tensors|cannot be converted to Scalar")
+
+
+def _operation_message(text: str, here: list[tuple[str, Any]], held: bool) -> str:
+    """What is said of an operation of the user's, with `{where}` for where it is."""
+    if _ONE_ELEMENT.search(text):
+        return "A tensor of several elements stands{where} where a single number is needed"
+    if "stack expects" in text and not held:
+        return "The samples of a batch are of shapes that do not fit{where}"
+    if not here:
+        return "The tensors of this line are of shapes that do not fit{where}"
+    named = ", ".join(f"`{name}` {shape(tensor)}" for name, tensor in here)
+    return f"The shapes of this line do not fit{{where}}: {named}"
+
+
 def _operation_fix(text: str) -> str:
+    if "only one element tensors" in text:
+        return "Tensors are joined by `torch.stack(list)`; `torch.tensor` wants numbers."
+    if "cannot be converted to Scalar" in text:
+        return "Reduce it to one number first, by `.mean()`, `.sum()` or an index; or use `.tolist()`."
     if "stack expects each tensor" in text:
         return "Bring all samples to one size in the data set, or pad them in a `collate_fn`."
     if "is invalid for input of size" in text:
