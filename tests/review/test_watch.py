@@ -273,6 +273,94 @@ def test_two_processes_end_with_the_weights_that_they_had_unwatched(tmp_path: Pa
     assert "stopped watching" not in done.stderr
 
 
+PROCESSES = {
+    "spawned": """
+        import multiprocessing, torch
+
+        def train(number):
+            torch.manual_seed(number)
+            net = torch.nn.Linear(2, 1)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            for _ in range(5):
+                optimizer.zero_grad()
+                torch.nn.functional.mse_loss(net(torch.randn(4, 2)), torch.ones(4, 1)).backward()
+                optimizer.step()
+            return net.weight.tolist(), __name__
+
+        if __name__ == "__main__":
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(pool.map(train, range(2)))
+            print(train(0))
+        else:
+            print("imported as", __name__)
+    """,
+    "a server of forks": """
+        import concurrent.futures, multiprocessing, os, sys, torch
+
+        def leave(number):
+            os._exit(number)
+
+        def square(number):
+            return (torch.tensor(float(number)) ** 2).item(), sys.argv[1:]
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("forkserver")
+            with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+                print(list(pool.map(square, range(3))))
+            process = context.Process(target=leave, args=(5,))
+            process.start()
+            process.join()
+            print(process.exitcode)
+    """,
+    "shared weights": """
+        import torch
+        import torch.multiprocessing as multiprocessing
+
+        def train(net, number):
+            torch.manual_seed(number)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            for _ in range(5):
+                optimizer.zero_grad()
+                torch.nn.functional.mse_loss(net(torch.randn(4, 2)), torch.ones(4, 1)).backward()
+                optimizer.step()
+
+        if __name__ == "__main__":
+            torch.manual_seed(0)
+            net = torch.nn.Linear(2, 1)
+            net.share_memory()
+            for number in range(2):  # one after the other, so that it can be compared
+                process = multiprocessing.get_context("spawn").Process(target=train, args=(net, number))
+                process.start()
+                process.join()
+            print(net.weight.tolist(), process.exitcode)
+    """,
+    "another program": """
+        import os, signal, subprocess, sys, torch
+
+        if sys.argv[1:] == ["inner"]:
+            print(torch.nn.Linear(1, 1)(torch.ones(1, 1)).shape, "TORCHSTONE" in str(os.environ).upper())
+            sys.exit(4)
+        done = subprocess.run([sys.executable, __file__, "inner"], capture_output=True, text=True)
+        print(done)
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(6))
+        os.kill(os.getpid(), signal.SIGTERM)
+    """,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes and signals as on Unix")
+@pytest.mark.parametrize("kind", PROCESSES)
+def test_programs_of_several_processes_end_as_unwatched(tmp_path: Path, kind: str) -> None:
+    script(tmp_path, PROCESSES[kind])
+    plain, watched = python(tmp_path, "train.py", "--fast"), watch(tmp_path, "train.py", "--fast")
+    assert plain.stdout
+    assert (watched.stdout, watched.returncode) == (plain.stdout, plain.returncode)
+    assert watched.stderr.startswith(plain.stderr)
+    assert "found no mistake" in watched.stderr.removeprefix(plain.stderr)
+    assert watched.stderr.count("torchstone") == 1
+
+
 def test_a_warning_of_torch_names_the_line_that_it_named_unwatched(tmp_path: Path) -> None:
     script(tmp_path, "import torch\n\ntorch.nn.functional.mse_loss(torch.ones(4, 1), torch.ones(4))\n")
     plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "--select", "TS101", "train.py")
