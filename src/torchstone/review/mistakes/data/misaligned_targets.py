@@ -4,6 +4,9 @@
 Looks at what `TensorDataset` or `train_test_split` puts side by side, and reports an input or target that was
 indexed with a permutation drawn on the spot, which no other array can share.
 
+A run cannot show it: data whose targets were shuffled apart looks like data from which nothing can be
+learned. Only the source tells which of the two it is.
+
 ## Why is this bad?
 Each input gets another one's target. The model has nothing to learn but the average, and the loss stays where
 it began.

@@ -6,6 +6,11 @@ loader has several workers, each with its copy of it; a `__getitem__` that start
 seed for every sample; and a `worker_init_fn` that gives all workers one seed. The global generators of
 Python, NumPy and torch need nothing: the loader seeds them in each worker, NumPy's since torch 1.9.
 
+While a program runs, it reports data sets and transforms whose code draws from a generator that they have as
+an attribute, in a training loader with several workers; and loaders that shuffle and yet give three epochs of
+the same model in the same order, as random numbers are seeded anew before each. Draws themselves cannot be
+told from samples that are the same anyway, so samples that are augmented once and cached are not reported.
+
 ## Why is this bad?
 The augmentation is less random than it looks: the samples of all workers, or of all epochs, get the same
 crops and the same noise, and the model sees far fewer different pictures.
@@ -18,9 +23,14 @@ crops and the same noise, and the model sees far fewer different pictures.
 from __future__ import annotations
 
 import ast
+import dis
+import weakref
 from collections.abc import Iterator
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -29,6 +39,12 @@ from torchstone.review.syntax.loaders import Loader, loaders
 from torchstone.review.syntax.origins import Origin, reaching, resolved
 from torchstone.review.syntax.scopes import FunctionNode, Scope
 from torchstone.review.syntax.values import Class
+
+if TYPE_CHECKING:
+    from torchstone.review.epochs import Epoch
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS406"
 NAME = "repeated-randomness"
@@ -268,3 +284,160 @@ def _finding(
         fix=Fix(fix),
         related=tuple(file.related(place, told) for place, told in places),
     )
+
+
+_KINDS = (("numpy.random", "Generator"), ("numpy.random", "RandomState"), ("random", "Random"))
+_STARTED_ANEW = words("seed manual_seed set_state setstate initial_seed")
+_FIRST = 4
+"""So many batches of an epoch tell its order."""
+
+_ORDERED = 8
+"""So many samples at least."""
+
+_SAME = 3
+"""So many epochs one after the other in the same order."""
+
+_EPOCHS = 8
+_WHY = "samples of different workers, and of different epochs, are changed in the same way"
+
+
+class _Order:
+    """The order of the epochs of one loader."""
+
+    def __init__(self) -> None:
+        self.last: Epoch | None = None
+        self.orders: list[int] = []
+        """Of epochs with the same order, one after the other; of others the last."""
+        self.current: list[int] = []
+
+
+class Watch(Detector):
+    """Looks at the generators of data sets with workers, and at the order of the first epochs."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._drawn: dict[int, tuple[str, Place]] = {}
+        """By the identity of a pass, what its data set draws from and where."""
+        self._orders: weakref.WeakKeyDictionary[Any, _Order] = weakref.WeakKeyDictionary()
+        self._seeded: Place | None = None
+        """Where random numbers were last seeded in this epoch, or before it."""
+
+    def on_seeded(self, event: Event) -> None:
+        """Random numbers begin anew."""
+        self._seeded = event.place
+
+    def on_epoch_began(self, event: Event) -> None:
+        """Workers are given copies of the data set."""
+        loader, self._drawn = event.subject, {}
+        if loader.num_workers > 1 and loader.worker_init_fn is None:
+            found = _copied_generator(loader.dataset)
+            if found is not None:
+                self._drawn[id(event.epoch)] = found
+        if event.epoch.number < _EPOCHS and type(loader.sampler).__name__ in _SHUFFLING:
+            self._orders.setdefault(loader, _Order()).current = []
+
+    def on_batch(self, event: Event) -> None:
+        """The order of its samples."""
+        if event.number < _FIRST and event.epoch.number < _EPOCHS and event.subject in self._orders:
+            self._orders[event.subject].current += event.samples.indices or ()
+
+    def on_epoch_ended(self, event: Event) -> None:
+        """Judges a pass that a model learned from."""
+        epoch, drawn = event.epoch, self._drawn.pop(id(event.epoch), None)
+        if not epoch.trains or event.subject is None:
+            return
+        if drawn is not None and event.batches > 1:
+            name, place = drawn
+            self.found(
+                f"Each of the {event.subject.num_workers} workers draws the same numbers from its copy of "
+                f"`{name}`",
+                why=_WHY,
+                place=place,
+                fix="Draw from NumPy's or torch's global generator, which the loader seeds in each worker.",
+                related=((epoch.shown, "the workers are started here"),),
+                workers=event.subject.num_workers,
+            )
+        known = self._orders.get(event.subject)
+        if known is not None and epoch.number < _EPOCHS:
+            self._compare(known, epoch)
+
+    def _compare(self, known: _Order, epoch: Epoch) -> None:
+        order, before = hash(tuple(known.current)), known.last
+        follows = before is not None and epoch.number == before.number + 1 and epoch.shares_model(before)
+        same = follows and known.orders[-1:] == [order] and len(known.current) >= _ORDERED
+        known.last, known.orders = epoch, [*(known.orders if same else ()), order]
+        if len(known.orders) == _SAME:
+            seeded = self._seeded
+            self.found(
+                "Each epoch goes through the samples in the same order, although they are shuffled: random "
+                "numbers begin anew before it",
+                why="what is drawn in an epoch, such as augmentations and dropout, repeats as well",
+                place=seeded or epoch.shown,
+                fix="Seed once, before training.",
+                related=((epoch.shown, "this loader shuffles"),) if seeded is not None else (),
+                epochs=len(known.orders),
+            )
+
+
+_SHUFFLING = ("RandomSampler", "SubsetRandomSampler")
+
+
+def _copied_generator(dataset: Any) -> tuple[str, Place] | None:
+    """A generator that a data set, or one of its transforms, has, and the line that draws from it."""
+    while type(dataset).__name__ == "Subset":
+        dataset = dataset.dataset
+    found = _drawn_by(dataset, "__getitem__")
+    for transform in () if found else vars(dataset).values() if hasattr(dataset, "__dict__") else ():
+        found = found or _drawn_by(transform, "__call__") or _drawn_by(transform, "forward")
+    return found
+
+
+def _drawn_by(owner: Any, method: str) -> tuple[str, Place] | None:
+    """The generator that a method of the user's draws from, and where."""
+    from torchstone.review.places import Place, is_users  # not needed to read source, which has to start fast
+
+    function = getattr(type(owner), method, None)
+    if not isinstance(function, FunctionType) or not is_users(function.__code__.co_filename):
+        return None
+    codes = _reached(type(owner), function.__code__)
+    names = {name for code in codes for name in code.co_names}
+    if names & _STARTED_ANEW or any("worker" in name for name in names):
+        return None
+    for name, value in getattr(owner, "__dict__", {}).items():
+        if not _is_generator(value):
+            continue
+        used = [(code, *use) for code in codes for use in _uses(code, name)]
+        if used and not any(stored for _, _, stored in used):
+            return f"self.{name}", Place(used[0][0].co_filename, used[0][1])
+    return None
+
+
+def _uses(code: CodeType, name: str) -> Iterator[tuple[int, bool]]:
+    """The lines of a method that use an attribute of its object, and whether they put another value there."""
+    before = None
+    for each in dis.get_instructions(code):
+        line = None if each.positions is None else each.positions.lineno
+        own = before is not None and before.opname.startswith("LOAD_FAST") and before.argval in _own(code)
+        if own and each.argval == name and line is not None:
+            yield line, each.opname == "STORE_ATTR"
+        before = each
+
+
+def _own(code: CodeType) -> tuple[Any, ...]:
+    """The name of a method's own object; Python 3.13 may load another variable beside it."""
+    return code.co_varnames[:1]
+
+
+def _reached(kind: type, code: CodeType) -> list[CodeType]:
+    """The code of a method and of those of the same object that it calls."""
+    found = [code]
+    for each in found:
+        held = (getattr(kind, name, None) for name in each.co_names)
+        found += [one.__code__ for one in held if isinstance(one, FunctionType) and one.__code__ not in found]
+    return found
+
+
+def _is_generator(value: Any) -> bool:
+    kind = type(value)
+    known = any(kind.__module__.startswith(home) and kind.__name__ == name for home, name in _KINDS)
+    return known or (kind.__module__.startswith("torch") and kind.__name__ == "Generator")
