@@ -246,7 +246,8 @@ def _rendered(report: Report, flags: CheckFlags, stream: Any) -> str:
 
         closing = "" if flags.quiet else terminal.summary(report, colour=colour)
         return concise.render(report) + closing
-    text = terminal.render(report, colour=colour, width=_width())
+    is_terminal = stream is not None and stream.isatty()
+    text = terminal.render(report, colour=colour, width=_width(), wrap=is_terminal)
     return text.removesuffix(terminal.summary(report, colour=colour)) if flags.quiet else text
 
 

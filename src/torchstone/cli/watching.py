@@ -155,10 +155,10 @@ def _order(finding: Finding) -> Any:
 
 def _announce(finding: Finding) -> None:
     """A line at the moment an error is seen."""
+    from torchstone.review.output import watched
+
     if finding.severity == "error":
-        where = f"{finding.file}:{finding.line}: " if finding.file else ""
-        what = f"{finding.code} {finding.name} (step {finding.evidence.get('step')}): {finding.message}"
-        sys.stderr.write(f"torchstone: {where}{what}\n")
+        sys.stderr.write(watched.announcement(finding, width=watched.width_of_stderr()))
 
 
 def _fails(report: Report, request: Request) -> bool:
@@ -170,8 +170,8 @@ def _fails(report: Report, request: Request) -> bool:
 
 def _show(report: Report, request: Request) -> None:
     """The report on stderr, or in a file; stdout is the script's."""
-    colour = request.output is None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    text = _rendered(report, request.format, colour=colour)
+    is_terminal = request.output is None and sys.stderr.isatty()
+    text = _rendered(report, request.format, is_terminal=is_terminal)
     if request.output is None:
         sys.stderr.write(text)
         return
@@ -181,12 +181,12 @@ def _show(report: Report, request: Request) -> None:
         if not request.quiet:
             sys.stderr.write(_summary(report))
     except OSError as error:
-        # A page would be of no use on a terminal.
-        text = text if request.format != "html" else _rendered(report, "terminal", colour=False)
+        if request.format == "html":  # a page would be of no use there
+            text = _rendered(report, "terminal", is_terminal=sys.stderr.isatty())
         sys.stderr.write(f"torchstone: {request.output} cannot be written: {error.strerror}.\n{text}")
 
 
-def _rendered(report: Report, form: str, *, colour: bool) -> str:
+def _rendered(report: Report, form: str, *, is_terminal: bool) -> str:
     from torchstone.review.output import json, sarif, watched
 
     if form == "json":
@@ -197,7 +197,7 @@ def _rendered(report: Report, form: str, *, colour: bool) -> str:
         return html.render(report)
     if form == "sarif":
         return sarif.render(report)
-    return watched.render(report, colour=colour)
+    return watched.render_for_stderr(report) if is_terminal else watched.render(report)
 
 
 def _summary(report: Report) -> str:

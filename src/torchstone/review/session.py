@@ -72,7 +72,7 @@ class Session(contextlib.AbstractContextManager[Report]):
         if not self._quiet and not watcher.is_child():
             from torchstone.review.output import watched
 
-            sys.stderr.write(watched.render(report, colour=_has_colour()))
+            sys.stderr.write(watched.render_for_stderr(report))
         return report
 
 
@@ -96,7 +96,3 @@ def _texts(findings: Sequence[Finding]) -> dict[str, str]:
     files = {finding.file for finding in findings if finding.file and not os.path.isfile(finding.file)}
     lines = {file: linecache.getlines(file) or linecache.getlines(os.path.abspath(file)) for file in files}
     return {file: "".join(held) for file, held in lines.items() if held}
-
-
-def _has_colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")

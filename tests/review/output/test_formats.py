@@ -11,7 +11,7 @@ import pytest
 
 import torchstone as ts
 from torchstone.finding import Edit, Finding, Fix, Related
-from torchstone.review.output import concise, github, sarif, terminal
+from torchstone.review.output import concise, github, sarif, terminal, watched
 from torchstone.review.output import json as json_output
 from torchstone.review.report import CheckError, Report
 
@@ -210,3 +210,26 @@ def test_a_line_that_is_too_long_is_cut_around_the_place() -> None:
 def test_a_file_that_is_gone_is_shown_without_its_lines() -> None:
     finding = Finding("TS101", "n", "error", "m", file="nowhere.py", line=3, column=1)
     assert "  --> nowhere.py:3:1\n" in terminal.render(Report(files=1, findings=[finding]))
+
+
+def test_on_a_terminal_nothing_is_wider_than_it() -> None:
+    words = "a sentence that has many words and goes on"
+    fix = Fix("wrap", True, (Edit("a.py", 1, 9, 1, 9, "wrapped_in_a_long_name("),))
+    related = (Related("a.py", 2, 1, words), Related("elsewhere.py", 1, 1, words))
+    text = f"        call({'x' * 60})\n            backward()\n"
+    finding = Finding(
+        "TS101", "n", "error", words * 3, words * 3, "a.py", line=1, column=1, fix=fix, related=related
+    )
+    report = Report(findings=[finding], texts={"a.py": text}, steps=1, notes=[words * 3])
+    shown = watched.render(report, width=60, wrap=True)
+    assert max(map(len, shown.splitlines())) <= 60
+    for part in (words, "(torchstone check --fix)", "wrapped_in_a_long_name(call("):
+        assert part.replace(" ", "") in "".join(shown.replace("|", "").split())
+    assert watched.announcement(finding, width=60).count("\n") > 1
+    assert watched.announcement(finding).count("\n") == 1
+
+
+def test_a_line_without_a_column_is_marked_from_its_first_sign(report: Report) -> None:
+    finding = Finding("TS101", "n", "error", "m", file="a.py", line=1, column=1)
+    shown = watched.render(Report(findings=[finding], texts={"a.py": "    loss.backward()\n"}))
+    assert "1 |     loss.backward()\n  |     ^^^^^^^^^^^^^^^\n" in shown

@@ -26,15 +26,19 @@ _TAB = "    "
 _LEAST_WIDTH = 40
 
 
-def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
+def render(
+    report: Report, *, colour: bool = False, width: int = 100, wrap: bool = False, mend: str = ""
+) -> str:
     """The findings with excerpts, the files that could not be checked, and a closing line.
 
     Args:
         report: what was found.
         colour: whether the terminal shows colours.
         width: the width to wrap to, in columns.
+        wrap: wrap what is one line in a file, too, as a terminal would break it in the middle of a word.
+        mend: the command that has the flags that mend, where it is another one.
     """
-    page = _Page(Excerpts(report.texts), colour, max(width, _LEAST_WIDTH))
+    page = _Page(Excerpts(report.texts), colour, max(width, _LEAST_WIDTH), wrap=wrap, mend=mend)
     blocks = [page.error(error) for error in report.errors]
     blocks += [page.finding(finding) for finding in report.findings]
     return "".join(f"{block}\n" for block in blocks) + summary(report, colour=colour)
@@ -95,10 +99,14 @@ class _Paint:
 class _Page:
     """Draws findings for one width."""
 
-    def __init__(self, excerpts: Excerpts, colour: bool, width: int) -> None:
+    def __init__(
+        self, excerpts: Excerpts, colour: bool, width: int, *, wrap: bool = False, mend: str = ""
+    ) -> None:
         self.excerpts = excerpts
         self.paint = _Paint(colour)
         self.width = width
+        self.wrap = wrap
+        self.mend = mend
 
     def error(self, error: CheckError) -> str:
         """A file that could not be checked."""
@@ -113,22 +121,40 @@ class _Page:
 
     def finding(self, finding: Finding) -> str:
         """One finding: head, place, excerpt, other places, why, fix."""
-        code = self.paint(f"{finding.severity}[{finding.code}]", finding.severity)
-        head = f"{code} {finding.name}{self.paint(f': {printable(finding.message)}', 'strong')}"
+        head = self._head(finding)
         cell = f"cell {finding.cell}:" if finding.cell else ""
         place = printable(f"{finding.file}:{cell}{finding.line or 1}:{finding.column or 1}")
         gutter = len(str(max([finding.line or 1, *(other.line for other in finding.related)])))
-        lines = [head, f"{' ' * gutter} {self.paint('-->', 'gutter')} {place}"]
+        lines = [*head, f"{' ' * gutter} {self.paint('-->', 'gutter')} {place}"]
         lines += self._excerpt(finding, gutter)
         for note, text in (
             ("why", finding.why),
             ("run", finding.evidence.get("agreement")),
-            ("fix", finding.fix and _described(finding)),
+            ("fix", finding.fix and _described(finding, self.mend)),
         ):
             if text:
                 lines += self._note(gutter, note, text)
         lines += self._change(finding, gutter)
         return "\n".join(lines) + "\n"
+
+    def _head(self, finding: Finding) -> list[str]:
+        """What is wrong, in one line or, on a terminal, as many as it takes."""
+        code, name = f"{finding.severity}[{finding.code}]", finding.name
+        first, *others = self._broken(f"{code} {name}: {printable(finding.message)}", 2)
+        rest = first.removeprefix(f"{code} {name}")
+        painted = f"{self.paint(code, finding.severity)} {name}{self.paint(rest, 'strong')}"
+        if len(rest) == len(first):  # so narrow that the name went to a line of its own
+            return [self.paint(line, "strong") for line in (first, *others)]
+        return [painted, *(self.paint(line, "strong") for line in others)]
+
+    def _broken(self, text: str, indent: int) -> list[str]:
+        """A text in lines of a terminal, the first one as it is, the others behind an indent."""
+        if not self.wrap or columns(text) <= self.width:
+            return [text]
+        lines = textwrap.wrap(
+            text, self.width, subsequent_indent=" " * indent, break_on_hyphens=False, drop_whitespace=True
+        )
+        return lines or [text]
 
     def _excerpt(self, finding: Finding, gutter: int) -> Iterator[str]:
         """The offending line with carets and, in the order of lines, the other places of the same file."""
@@ -145,16 +171,20 @@ class _Page:
             if last is not None and line > last + 1:
                 yield f"{' ' * gutter}{self.paint('...', 'gutter')}"
             if line != last:
-                yield self._source(gutter, line, text, mark.column or 1)
+                yield self._source(gutter, line, text, _first_sign(text, mark.column or 1))
             if isinstance(mark, Finding):
                 yield self._carets(gutter, mark, text)
             else:
-                yield self._pointer(gutter, mark, text)
+                yield from self._pointer(gutter, mark, text)
             last = line
         for other in finding.related:
             if other.file != finding.file:
                 place = printable(f"{other.file}:{other.line}:{other.column}")
-                yield f"{' ' * gutter} {self.paint(':::', 'gutter')} {place}  {printable(other.message)}"
+                first, *rest = self._broken(
+                    f"{' ' * gutter} ::: {place}  {printable(other.message)}", gutter + 5
+                )
+                yield first.replace(":::", self.paint(":::", "gutter"), 1)
+                yield from rest
         yield self._bar(gutter)
 
     def _source(self, gutter: int, number: int | None, text: str, column: int) -> str:
@@ -162,17 +192,22 @@ class _Page:
         return f"{self.paint(f'{number:>{gutter}} |', 'gutter')} {shown}"
 
     def _carets(self, gutter: int, finding: Finding, text: str) -> str:
-        column = finding.column or 1
+        column = _first_sign(text, finding.column or 1)
         end = finding.end_column if finding.end_line == finding.line else None
         length = columns(text[column - 1 : end - 1 if end else len(text.rstrip())])
-        _, before = self._window(text, column)
-        length = min(max(length, 1), max(self._room() - before, 1))
+        shown, before = self._window(text, column)
+        length = min(max(length, 1), max(columns(shown) - before, 1))
         return f"{self._bar(gutter)} {' ' * before}{self.paint('^' * length, finding.severity)}"
 
-    def _pointer(self, gutter: int, other: Related, text: str) -> str:
-        _, before = self._window(text, other.column)
-        label = self.paint(f"- {printable(other.message)}", "gutter")
-        return f"{self._bar(gutter)} {' ' * before}{label}"
+    def _pointer(self, gutter: int, other: Related, text: str) -> Iterator[str]:
+        _, before = self._window(text, _first_sign(text, other.column))
+        message = printable(other.message)
+        room = self.width - gutter - 5
+        if self.wrap and before + columns(message) > room:  # as far to the left as the words need it
+            before = max(0, min(before, room - min(columns(message), room // 2)))
+        lines = textwrap.wrap(message, max(room - before, 20)) if self.wrap else [message]
+        for sign, line in zip("-" + " " * len(lines), lines, strict=False):
+            yield f"{self._bar(gutter)} {' ' * before}{self.paint(f'{sign} {line}', 'gutter')}"
 
     def _note(self, gutter: int, name: str, text: str) -> list[str]:
         lead = f"{' ' * gutter} {self.paint('=', 'gutter')} {self.paint(name, 'strong')}: "
@@ -196,8 +231,18 @@ class _Page:
             return
         for sign, style, lines in (("-", "removed", before), ("+", "added", after)):
             for number, line in enumerate(lines, start=first):
-                shown, _ = self._window(line, 1)
-                yield f"{self.paint(f'{number:>{gutter}}', 'gutter')} {self.paint(f'{sign} {shown}', style)}"
+                for place, part in enumerate(self._parts(line)):
+                    at = f"{number:>{gutter}}" if place == 0 else " " * gutter
+                    mark = sign if place == 0 else " "
+                    yield f"{self.paint(at, 'gutter')} {self.paint(f'{mark} {part}', style)}"
+
+    def _parts(self, line: str) -> list[str]:
+        """A line of a change: cut to the width, or on a terminal, where all of it counts, in parts."""
+        shown = printable(line.rstrip())
+        if not self.wrap or not shown:
+            return [self._window(line, 1)[0]]
+        room = self._room()
+        return [shown[start : start + room] for start in range(0, len(shown), room)]
 
     def _bar(self, gutter: int) -> str:
         return f"{' ' * gutter} {self.paint('|', 'gutter')}"
@@ -217,14 +262,20 @@ class _Page:
         return lead + shown[start : start + body] + tail, before - start + len(lead)
 
 
-def _described(finding: Finding) -> str:
+def _first_sign(text: str, column: int) -> int:
+    """The column, or that of the first sign where it stands before it: a run knows lines only."""
+    return max(column, len(text) - len(text.lstrip()) + 1) if text.strip() else column
+
+
+def _described(finding: Finding, mend: str) -> str:
     fix = finding.fix
     if fix is None:
         return ""
     description = fix.description[:1].upper() + fix.description[1:]
     if not is_mendable(finding, unsafe=True):
         return description
-    return f"{description.rstrip('.')} ({'--fix' if fix.safe else '--unsafe-fixes'})"
+    flag = "--fix" if fix.safe else "--unsafe-fixes"
+    return f"{description.rstrip('.')} ({f'{mend} {flag}'.strip()})"
 
 
 def _known(report: Report) -> str:
