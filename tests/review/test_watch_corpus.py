@@ -1,7 +1,8 @@
 """Programs that are run under watch: mistakes are found, correct programs are passed over in silence.
 
 The programs are those of `corpus/` (see `test_corpus.py`) and the scripts of `watched/`: lines that end in a
-code, such as `# TS101`, take part in a finding of that code; a script without a mark is silent.
+code, such as `# TS101`, take part in a finding of that code; a script without a mark is silent. Advice is
+looked for where it is marked, or where a line `# silent: TS505` says that there must be none.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 HERE = Path(__file__).parent
-MARK = re.compile(r"#.*?\b(TS\d{3}(?:, TS\d{3})*)")
+MARK = re.compile(r"#(?! silent:).*?\b(TS\d{3}(?:, TS\d{3})*)")
+SILENT = re.compile(r"^# silent: (TS\d{3})$", re.MULTILINE)
 WATCHED = sorted((HERE / "watched").rglob("*.py"))
 SEEN = {mistake.code: mistake for mistake in load_catalogue() if mistake.detector is not None}
 EXPLAINED = {
@@ -74,6 +76,7 @@ def run() -> Iterator[Run]:
             assert answer["failures"] == []
             # Advice is off by default, and what is slow on a busy machine is looked for where it is marked.
             marked = {code for code, _, _ in marks(folder)}
+            marked |= {code for path in folder.rglob("*.py") for code in SILENT.findall(path.read_text())}
             answer["advice"] = {one["code"] for one in answer["findings"] if one["severity"] == "advice"}
             answer["findings"] = [
                 one for one in answer["findings"] if one["severity"] != "advice" or one["code"] in marked
