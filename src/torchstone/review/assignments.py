@@ -31,13 +31,18 @@ def value_of(frame: FrameType, line: int, name: str) -> ast.expr | None:
 
 def name_given(frame: FrameType, line: int, value: object) -> str | None:
     """The name of a local variable that holds a value and stands on a line of a frame."""
-    here = {
+    here = names_at(frame, line)
+    return next((name for name, held in frame.f_locals.items() if held is value and name in here), None)
+
+
+def names_at(frame: FrameType, line: int) -> set[str]:
+    """The names that stand in the innermost statement of a line."""
+    return {
         node.id
         for statement in _path(frame, line)[-1:]
         for node in ast.walk(statement)
         if isinstance(node, ast.Name)
     }
-    return next((name for name, held in frame.f_locals.items() if held is value and name in here), None)
 
 
 def _made(frame: FrameType, line: int, name: str) -> ast.Assign | ast.AugAssign | None:

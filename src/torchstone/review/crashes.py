@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from torchstone.review.assignments import names_at
 from torchstone.review.places import Place, is_users
 
 _KINDS = (
@@ -22,7 +23,8 @@ _KINDS = (
     ("state", r"^Error\(s\) in loading state_dict"),
     (
         "inplace",
-        r"modified by an inplace operation|leaf Variable that requires grad is being used in an in-pl",
+        r"modified by an inplace operation|leaf Variable that requires grad is being used in an in-pl|"
+        r"is being modified inplace",
     ),
     ("second", r"backward through the graph a second time"),
     ("no_gradient", r"^element \d+ of tensors does not require grad"),
@@ -38,7 +40,7 @@ _KINDS = (
         "dtype",
         r"must have the same dtype|to have the same dtype|should be the same$|share same datatype|"
         r"does not match weight dtype|scalar types?:? |expected scalar type|^Found dtype|target dtype to be|"
-        r"can't be cast to the desired|"
+        r"can't be cast to the desired|must be either a floating point or complex dtype|"
         r"\"\w+\" not implemented for '",
     ),
     (
@@ -52,10 +54,15 @@ _KINDS = (
         r"must be the same as input size|is different to the input size|embedding dimension of|"
         r"does not broadcast with previously seen|doesn't match the broadcast shape|"
         r"must match the existing size|"
-        r"^size mismatch, got|^Dimension out of range|number of dimensions in the tensor input",
+        r"^size mismatch, got|^Dimension out of range|number of dimensions in the tensor input|"
+        r"^\dD tensors expected|^inconsistent tensor size|"
+        r"^only one element tensors can be converted|elements? cannot be converted to Scalar",
     ),
 )
 _OF_TORCH = ("RuntimeError", "IndexError", "OutOfMemoryError", "AcceleratorError")
+_OTHERS_OF_TORCH = re.compile(r"^only one element tensors can be converted")
+"""What torch says in an error of a type that Python's own functions raise too."""
+_EVENTS = os.path.join(os.path.dirname(__file__), "events", "")
 _LOSSES = re.compile(r"_loss$|cross_entropy|^kl_div$")
 
 
@@ -83,6 +90,8 @@ class Crash:
         self.error = error
         self.text = " ".join(str(error).split())
         self.frames = list(_frames(error))
+        while self.frames and self.frames[-1][0].f_code.co_filename.startswith(_EVENTS):
+            self.frames.pop()  # what calls a function of torch for us
         self.kind = self._kind()
 
     def _kind(self) -> str | None:
@@ -93,7 +102,8 @@ class Crash:
         file = frame.f_code.co_filename
         if is_users(file):
             written = linecache.getline(file, line).strip()
-            if written.startswith(("raise", "assert")) or type(self.error).__name__ not in _OF_TORCH:
+            own = type(self.error).__name__ in _OF_TORCH or _OTHERS_OF_TORCH.match(str(self.error))
+            if written.startswith(("raise", "assert")) or not own:
                 return None
         elif f"{os.sep}torch{os.sep}" not in file:
             return None
@@ -150,6 +160,13 @@ class Crash:
                     if held:
                         return held[0]
         return None
+
+    def variables_of_line(self) -> list[tuple[str, Any]]:
+        """Those tensors whose names stand in the line that failed."""
+        if not self.users:
+            return []
+        here = names_at(*self.users[-1])
+        return [(name, tensor) for name, tensor in self.variables() if name in here]
 
     def variables(self) -> list[tuple[str, Any]]:
         """The tensors that the innermost of the user's functions has by name."""

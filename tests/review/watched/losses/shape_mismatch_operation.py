@@ -8,7 +8,7 @@ class Gate(nn.Module):
         self.layer = nn.Linear(4, 3)
 
     def forward(self, x):
-        gate = self.layer(x).sigmoid()
+        gate = self.layer(x).sigmoid()  # TS316
         return x * gate  # TS316
 
 

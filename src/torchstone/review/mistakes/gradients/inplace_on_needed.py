@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import linecache
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.assignments import changed_before
+from torchstone.review.assignments import changed_before, made_at
 from torchstone.review.calls import Call
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
@@ -277,6 +279,9 @@ def _fix(file: File, statement: ast.stmt, name: ast.Name) -> Fix:
 
 
 _NEW = "Make a new tensor: `x = x + ...`, `masked_fill`, `where`, or an operation without underscore."
+_CHANGED = re.compile(r"\s*(\w+)(?:\[[^=]*\]\s*=(?!=)|\s*(?:[-+*/@|&^%]|//|\*\*)=|\.\w+_\()")
+"""What a line changes: `x += ...`, `x[...] = ...`, `x.add_(...)`."""
+
 _FIRST = 10
 """Such an error ends a program in its first steps."""
 
@@ -291,13 +296,16 @@ class Watch(Detector):
 
     def on_forward_began(self, event: Event) -> None:
         """What a module is given, weakly, so that the call can be made once more."""
-        if self.stream.step < _FIRST and event.recording and not _replaying().is_transformed():
+        if self.stream.step >= _FIRST:
+            self.stream.drop(self, "forward_began", "step_ended")
+            self._stepped = None
+        elif event.recording and not _replaying().is_transformed():
             self._calls.append(Call(event, _replaying().random_state()))
             self._calls[-1].place = event.place
 
     def on_step_ended(self, event: Event) -> None:
         """The parameters were changed in place."""
-        self._stepped = event.place if self.stream.step < _FIRST else None
+        self._stepped = event.place
 
     def on_crash(self, event: Event) -> None:
         """Who changed what."""
@@ -306,6 +314,8 @@ class Watch(Detector):
             return
         if "leaf Variable" in crash.text:
             self._on_leaf(crash)
+        elif "is being modified inplace" in crash.text:
+            self._on_view(crash)
         elif not self._by_module(crash) and not self._by_step(crash):
             self._by_user(crash)
 
@@ -317,6 +327,21 @@ class Watch(Detector):
             why=f"torch says: {crash.words}",
             place=crash.place,
             fix="Change it under `torch.no_grad()`, or make a new tensor.",
+        )
+
+    def _on_view(self, crash: Crash) -> None:
+        frame, line = crash.users[-1] if crash.users else (None, 0)
+        written = "" if frame is None else linecache.getline(frame.f_code.co_filename, line)
+        changed = _CHANGED.match(written)
+        name = changed.group(1) if changed else None
+        made = made_at(frame, line, name) if frame is not None and name else None
+        self.found(
+            f"{'`' + name + '`' if name else 'A tensor'} is a view of another tensor, through which autograd "
+            "cannot follow a change in place",
+            why=f"torch says: {crash.words}",
+            place=crash.place,
+            fix=_NEW,
+            related=((made, "the view is made here"),) if made else (),
         )
 
     def _by_module(self, crash: Crash) -> bool:

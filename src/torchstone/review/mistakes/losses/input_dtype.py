@@ -88,6 +88,9 @@ class Watch(Detector):
         )
 
     def _in_operation(self, crash: Crash) -> None:
+        if "floating point or complex dtype" in crash.text:
+            self._of_whole_numbers(crash)
+            return
         self.found(
             "The tensors of this line have dtypes that do not go together",
             why=f"torch says: {crash.words}",
@@ -95,6 +98,24 @@ class Watch(Detector):
             fix="Convert one of them: `tensor.to(other.dtype)`.",
             dtypes={name: dtype(tensor) for name, tensor in crash.variables()},
         )
+
+    def _of_whole_numbers(self, crash: Crash) -> None:
+        whole = [(name, tensor) for name, tensor in crash.variables_of_line() if not _has_fractions(tensor)]
+        name, tensor = whole[0] if len(whole) == 1 else ("", None)
+        self.found(
+            f"`{name}` holds whole numbers ({dtype(tensor)}), of which this cannot be computed"
+            if name
+            else "This cannot be computed of whole numbers",
+            why=f"torch says: {crash.words}",
+            place=crash.place,
+            fix=f"Convert it first: `{name or 'tensor'}.float()`.",
+            related=() if tensor is None else _made(crash, tensor),
+            dtypes={name: dtype(tensor) for name, tensor in crash.variables()},
+        )
+
+
+def _has_fractions(tensor: Any) -> bool:
+    return bool(tensor.is_floating_point() or tensor.is_complex())
 
 
 def _made(crash: Crash, tensor: Any) -> tuple[tuple[Place | None, str], ...]:

@@ -129,7 +129,7 @@ class Watch(Detector):
     def _in_operation(self, crash: Crash) -> None:
         inside = crash.steps()[-1].module if crash.steps() else None
         held = {name: list(tensor.shape) for name, tensor in crash.variables()}
-        here = crash.variables_of_line()[:_MOST_NAMES]
+        here = [] if _ONE_ELEMENT.search(crash.text) else crash.variables_of_line()[:_MOST_NAMES]
         where = "" if inside is None else f" in `{self.names.module(inside)}` ({type(inside).__name__})"
         self.found(
             _operation_message(crash.text, here, bool(held)).format(where=where),

@@ -71,6 +71,7 @@ GOOD = (
 _MISSPELT = {
     "___init__",
     "__init___",
+    "___init___",
     "_init_",
     "__init_",
     "_init__",
