@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from torchstone.review.places import Place
     from torchstone.review.stream import Event
 
-_COLLECTIVE = ("FullyShardedDataParallel", "SyncBatchNorm", "DistributedDataParallel", "PipelineParallel")
+_COLLECTIVE = frozenset(
+    {
+        "DistributedDataParallel",
+        "FSDPModule",
+        "FullyShardedDataParallel",
+        "PipelineParallel",
+        "SyncBatchNorm",
+    }
+)
 """Modules whose calls wait for other processes."""
 
 
@@ -41,7 +49,8 @@ class Call:
         module = self.module()
         if module is None or self.held is None or _is_lost(self.held):
             return False
-        return not any(type(part).__name__ in _COLLECTIVE for part in module.modules())
+        classes = {base.__name__ for part in module.modules() for base in type(part).__mro__}
+        return _COLLECTIVE.isdisjoint(classes)
 
 
 class _Lost:
@@ -68,14 +77,17 @@ class _Weak:
 
 def _weak(value: Any) -> Any:
     """A value with its tensors and objects held weakly."""
+    kind = type(value)
+    if kind is tuple:
+        return tuple([_weak(each) for each in value])
+    if kind is dict:
+        return {key: _weak(each) for key, each in value.items()} if value else value
     if hasattr(value, "grad_fn"):
         return _Weak(value)
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
-    if type(value) in (list, tuple):
-        return type(value)(_weak(each) for each in value)
-    if type(value) is dict:
-        return {key: _weak(each) for key, each in value.items()}
+    if kind is list:
+        return [_weak(each) for each in value]
     try:
         return _Weak(value)
     except TypeError:

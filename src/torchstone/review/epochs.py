@@ -207,11 +207,17 @@ class Uses:
 
 def base_of(dataset: Any, index: int) -> tuple[Any, int]:
     """The data set and index that an index of a part (`Subset`) stands for."""
+    base, (at,) = bases_of(dataset, [index])
+    return base, at
+
+
+def bases_of(dataset: Any, indices: list[int]) -> tuple[Any, list[int]]:
+    """The same for several."""
     while any(
         kind.__name__ == "Subset" and kind.__module__.startswith("torch.") for kind in type(dataset).__mro__
     ):
-        dataset, index = dataset.dataset, int(dataset.indices[index])
-    return dataset, index
+        dataset, indices = dataset.dataset, [int(dataset.indices[index]) for index in indices]
+    return dataset, indices
 
 
 def names_of(loader: Any, frame: FrameType | None) -> set[str]:

@@ -92,7 +92,8 @@ class Account:
 
     def look(self, optimizer: Any) -> None:
         """Which gradients are there, before a backward pass."""
-        self.identities(optimizer)
+        if len(optimizer.param_groups) != self._groups:
+            self.identities(optimizer)
         self._before = [_identity(reference()) for reference in self._probed]
 
     def took(self) -> bool:
@@ -176,8 +177,10 @@ class Gradients:
 
     def on_backward(self, event: Event) -> None:
         """Gradients will come."""
-        for optimizer, account in self.each():
-            account.look(optimizer)
+        for reference, account in self._known.values():
+            optimizer = reference()
+            if optimizer is not None:
+                account.look(optimizer)
 
     def on_backward_ended(self, event: Event) -> None:
         """Who was given some."""
@@ -185,7 +188,7 @@ class Gradients:
         self.backward = self.now
         self.passes.clear()
         place = event.place if self._stream.sampled else None
-        for _, account in self.each():
+        for _, account in self._known.values():
             if account.took():
                 account.gave = self.now
                 account.gave_first = account.gave_first or self.now

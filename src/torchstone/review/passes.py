@@ -125,16 +125,12 @@ class PassDetector(Detector):
     def on_backward(self, event: Event) -> None:
         """What was seen of the pass that goes on belongs to training."""
         self._train()
+        if self._told:
+            self._told.clear()
 
     def on_gradient(self, event: Event) -> None:
         """`torch.autograd.grad`: as `backward`."""
         self._train()
-
-    def on_step_began(self, event: Event) -> None:
-        """Who is trained."""
-        self._train()
-        if self._told:
-            self._told.clear()
 
     def on_state_loaded(self, event: Event) -> None:
         """Weights that were trained before."""

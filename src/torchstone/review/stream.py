@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
+from threading import get_ident
 from time import perf_counter
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
@@ -50,12 +51,13 @@ class Event:
         frame: where it was seen.
     """
 
+    kind: str
+    subject: Any
+    values: dict[str, Any]
+    _frame: FrameType
+
     def __init__(self, kind: str, subject: Any, values: dict[str, Any], frame: FrameType) -> None:
-        self.__dict__.update(values)
-        self.kind = kind
-        self.subject = subject
-        self.values = values
-        self._frame = frame
+        self.__dict__.update(values, kind=kind, subject=subject, values=values, _frame=frame)
 
     @cached_property
     def place(self) -> Place | None:
@@ -126,8 +128,8 @@ class Stream:
         """Whether watching ended because a second thread trained."""
         self.stepped: Callable[[], None] | None = None
         """Is told of each step."""
-        self._handlers: dict[str, list[Entry]] = {}
-        self._each_step: dict[str, list[Entry]] = {}
+        self._handlers: dict[str, tuple[Entry, ...]] = {}
+        self._each_step: dict[str, tuple[Entry, ...]] = {}
         """Of these, those that are called in steps that are not looked at in full, too."""
         self._waiting: dict[str, list[Any]] = {}
         """By kind of event, who waits for it."""
@@ -158,9 +160,9 @@ class Stream:
 
     def _add(self, owner: Any, name: str) -> None:
         method = getattr(owner, name)
-        self._handlers.setdefault(name[3:], []).append((owner, method))
-        if not getattr(method, "only_sampled", False):
-            self._each_step.setdefault(name[3:], []).append((owner, method))
+        each_step = not getattr(method, "only_sampled", False)
+        for told in (self._handlers, self._each_step) if each_step else (self._handlers,):
+            told[name[3:]] = (*told.get(name[3:], ()), (owner, method))
 
     def _wake(self, kind: str) -> None:
         """What some objects waited for has come."""
@@ -173,8 +175,8 @@ class Stream:
                     self._add(owner, name)
 
     def wants(self, kind: str) -> bool:
-        """Whether anybody asked for a kind of event."""
-        return bool(self._handlers.get(kind)) or kind in self._waiting
+        """Whether anybody asked for a kind of event, as it would come now."""
+        return bool((self._handlers if self.sampled else self._each_step).get(kind)) or kind in self._waiting
 
     def emit(self, kind: str, subject: Any = None, **values: Any) -> None:
         """Tells everybody who asked.
@@ -184,21 +186,24 @@ class Stream:
             subject: what did it.
             **values: what belongs to the kind.
         """
-        if kind in self._waiting and not self.quiet:
+        if self.quiet:
+            return
+        if kind in self._waiting:
             self._wake(kind)
         handlers = (self._handlers if self.sampled else self._each_step).get(kind)
-        if not handlers or self.quiet or self._is_elsewhere() or self.hidden():
+        if not handlers or (get_ident() != self._home and self._is_elsewhere()) or self.hidden():
             return
         began = perf_counter()
         if self._began is None:
             self._began = began
-        recording = self.recording()
+        # Outside of sampled steps nothing is computed.
+        recording = self.sampled and self.recording()
         self.quiet += 1
         try:
             if recording:  # what detectors compute has no history
                 self.record(False)
             event = Event(kind, subject, values, sys._getframe(1))
-            for owner, handler in tuple(handlers):
+            for owner, handler in handlers:
                 try:
                     handler(event)
                 except Exception as error:  # the script goes on, whatever fails here
@@ -212,10 +217,13 @@ class Stream:
             self.quiet -= 1
             self.spent += perf_counter() - began
 
-    def drop(self, owner: Any) -> None:
-        """Tells an object nothing more."""
-        for handlers in (*self._handlers.values(), *self._each_step.values()):
-            handlers[:] = [entry for entry in handlers if entry[0] is not owner]
+    def drop(self, owner: Any, *kinds: str) -> None:
+        """Tells an object nothing more, or nothing more of some kinds of events."""
+        for told in (self._handlers, self._each_step):
+            for kind in kinds or tuple(told):
+                told[kind] = tuple(entry for entry in told.get(kind, ()) if entry[0] is not owner)
+        if kinds:
+            return
         for waiting in self._waiting.values():
             waiting[:] = [one for one in waiting if one is not owner]
 
@@ -239,7 +247,7 @@ class Stream:
             self.crowded = not self.closed
             self.close()
             return
-        self._home = threading.get_ident()
+        self._home = get_ident()
         self.step += 1
         gap = min(_LARGEST_GAP, 1 << max(0, (self.step // _EVERY_STEP).bit_length()))
         due = self.step < _EVERY_STEP or self.step % gap == 0
@@ -264,7 +272,7 @@ class Stream:
 
         Threads of autograd, which Python does not know, work for the one that trains.
         """
-        here = threading.get_ident()
+        here = get_ident()
         if self._home is None or here == self._home:
             return False
         known = {thread.ident for thread in threading.enumerate()}

@@ -1,7 +1,7 @@
 """Gradients that are computed.
 
 `backward`: before `torch.autograd.backward`, subject the first tensor; `retain_graph`, `create_graph`,
-`inputs`, `autocast` (whether it runs inside of autocast). `backward_ended`: after it. `gradient`: after
+`inputs`, `autocast` (in sampled steps, whether it runs inside of it). `backward_ended`: after it. `gradient`: after
 `torch.autograd.grad`, subject the first output; `inputs`, `create_graph`, `result`.
 """
 
@@ -28,7 +28,8 @@ def install(stream: Stream) -> None:
             "retain_graph": kwargs.get("retain_graph", args[1] if len(args) > 1 else None),
             "create_graph": kwargs.get("create_graph", args[2] if len(args) > 2 else False),
             "inputs": kwargs.get("inputs"),
-            "autocast": torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu"),
+            "autocast": stream.sampled
+            and (torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")),
         }
         stream.emit("backward", first, **told)
         stream.backwards += 1

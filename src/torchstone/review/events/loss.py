@@ -42,19 +42,26 @@ def _telling(stream: Stream, name: str, original: Any) -> Any:
     names = list(inspect.signature(original).parameters)[2:]
     transformed = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
 
+    def options(args: Any, kwargs: Any) -> dict[str, Any]:
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
     @functools.wraps(original)
     def loss(input: Any, target: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - torch's names
         if stream.quiet or not isinstance(input, Tensor) or transformed() is not None:
             return original(input, target, *args, **kwargs)
-        options = {**dict(zip(names, args, strict=False)), **kwargs}
-        told = {"name": name, "targets": target, "options": options}
-        stream.emit("loss_began", input, **told)
+        following = stream.wants("loss_began") or stream.wants("loss")
+        if following:
+            stream.emit("loss_began", input, name=name, targets=target, options=options(args, kwargs))
         try:
             result = original(input, target, *args, **kwargs)
         except Exception as error:
+            told = {"name": name, "targets": target, "options": options(args, kwargs)}
             stream.emit("loss_failed", input, error=error, **told)
             raise
-        stream.emit("loss", input, result=result, **told)
+        if following:
+            stream.emit(
+                "loss", input, name=name, targets=target, options=options(args, kwargs), result=result
+            )
         return result
 
     return unseen(loss)

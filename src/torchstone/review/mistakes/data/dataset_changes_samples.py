@@ -252,10 +252,11 @@ class Watch(Detector):
         self._before = []
         if not isinstance(event.indices, list) or event.subject is None:
             return
-        every = max(1, len(event.subject.dataset) // _ROWS) if event.indices[0] is not None else 0
-        for position, index in enumerate(event.indices):
-            if not isinstance(index, int) or index % every:
-                continue
+        if not all(isinstance(index, int) for index in event.indices):
+            return
+        every = max(1, len(event.subject.dataset) // _ROWS)
+        for position in [at for at, index in enumerate(event.indices) if not index % every]:
+            index = event.indices[position]
             base, at = base_of(event.subject.dataset, index)
             for name, row in _stored_rows(base, at):
                 self._before.append((position, weakref.ref(base), at, name, row))

@@ -242,6 +242,8 @@ class _Columns:
 class Watch(Detector):
     """Looks whether a column of the inputs is the target in each row of a pass that is trained on."""
 
+    AFTER = ("batch",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._columns: _Columns | None = None

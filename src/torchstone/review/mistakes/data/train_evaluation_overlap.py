@@ -26,11 +26,12 @@ import ast
 import re
 import weakref
 from collections.abc import Iterator
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
-from torchstone.review.epochs import base_of, is_held_out, names_of
+from torchstone.review.epochs import bases_of, is_held_out, names_of
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.loaders import Loader, is_held_out_name, is_training_name, loaders
@@ -304,9 +305,12 @@ class _Content:
             return
         self.read += len(hashes)
         indices = samples.indices
-        for position, value in enumerate(hashes):
-            if value % self.every == 0:
-                self._add_hash(value, None if indices is None else indices[position])
+        if self.every == 1 and self.hashes.keys().isdisjoint(hashes) and len(set(hashes)) == len(hashes):
+            self.hashes.update(zip(hashes, indices or repeat(None), strict=False))
+        else:
+            for position, value in enumerate(hashes):
+                if value % self.every == 0:
+                    self._add_hash(value, None if indices is None else indices[position])
         if samples.indices is not None:
             self._add_indices(dataset, samples, hashes)
         while len(self.hashes) > _MOST:
@@ -321,15 +325,14 @@ class _Content:
             self.repetitions += 1
 
     def _add_indices(self, dataset: Any, samples: Samples, hashes: list[int]) -> None:
+        if len(self.indices) >= _MOST:
+            return
         known = hashes if samples.targets is None else samples.target_hashes() or hashes
-        for position, index in enumerate(samples.indices or ()):
-            if len(self.indices) >= _MOST:
-                return
-            base, at = base_of(dataset, index)
-            if self.base is None:
-                self.base = weakref.ref(base)
-            if self.base() is base:
-                self.indices[at] = known[position]
+        base, places = bases_of(dataset, samples.indices or [])
+        if self.base is None:
+            self.base = weakref.ref(base)
+        if self.base() is base:
+            self.indices.update(zip(places, known, strict=False))
 
     def repeats(self) -> float:
         """The part of the samples that are in the data more than once."""

@@ -18,6 +18,7 @@ very low within each stretch, and batch normalisation sees one class at a time.
 from __future__ import annotations
 
 import ast
+import operator
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -403,7 +404,7 @@ class _Labels:
 
     def add(self, labels: list[Any]) -> None:
         """Takes the labels of a batch."""
-        changes = sum(one != another for one, another in zip(labels, [self.last, *labels], strict=False))
+        changes = sum(map(operator.ne, labels, [self.last, *labels]))
         self.runs += changes
         self.last = labels[-1]
         self.counts.update(labels)

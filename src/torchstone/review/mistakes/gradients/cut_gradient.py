@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
@@ -165,6 +165,7 @@ class Watch(Detector):
         if not self._learned and len(self._cuts) < _MOST:
             self._cuts[event.values["name"], event.place] = None
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Judges the way from the loss to the parameters."""
         self._suspect = None

@@ -210,7 +210,7 @@ class Watch(Detector):
 
     def on_step_began(self, event: Event) -> None:
         """Whoever shares parameters with one that steps is not idle: one optimizer may wrap another."""
-        if event.subject not in self._stepped:
+        if self._idle and event.subject not in self._stepped:
             self._stepped.add(event.subject)
             self._forget(event.subject)
 

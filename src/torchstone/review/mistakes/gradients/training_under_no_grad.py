@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -139,6 +139,7 @@ class Watch(Detector):
         self._times = 0
         self._suspect: tuple[Pass, Place | None] | None = None
 
+    @sampled
     def on_backward(self, event: Event) -> None:
         """Judges the modules that were called since the last backward pass."""
         self._suspect = None

@@ -123,6 +123,8 @@ def _finding(file: File, seed: ast.Call, model: ast.Assign) -> Finding:
 class Watch(Detector):
     """Looks for a first seed that comes after random weights which are then trained."""
 
+    AFTER = ("seeded",)
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._seeds: dict[Place | None, set[Any]] = {}
