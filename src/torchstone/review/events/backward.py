@@ -1,8 +1,8 @@
 """Gradients that are computed.
 
 `backward`: before `torch.autograd.backward`, subject the first tensor; `retain_graph`, `create_graph`,
-`inputs`, `autocast` (in sampled steps, whether it runs inside of it). `backward_ended`: after it. `gradient`: after
-`torch.autograd.grad`, subject the first output; `inputs`, `create_graph`, `result`.
+`inputs`, `autocast` (in sampled steps, whether it runs inside of autocast). `backward_ended`: after it.
+`gradient`: after `torch.autograd.grad`, subject the first output; `inputs`, `create_graph`, `result`.
 """
 
 from __future__ import annotations
