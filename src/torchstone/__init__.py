@@ -76,7 +76,6 @@ _HOME = {
 """Where each public name is defined."""
 
 TRAIN_PACKAGES = (
-    "jinja2",
     "numpy",
     "polars",
     "safetensors",
