@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Iterator
+from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -85,12 +86,36 @@ class Samples:
     def __init__(self, data: Any, indices: list[int] | None) -> None:
         self.data = data
         self._known: dict[str, list[int] | None] = {}
-        self.parts = list(_tensors(data))
-        named = [(name, tensor) for name, tensor in self.parts if tensor.dim() > 0]
-        self.inputs: Any = named[0][1] if named else None
-        self.count = len(self.inputs) if self.inputs is not None else 0
-        self.indices = indices if indices is not None and len(indices) == self.count else None
-        self.targets: Any = _targets(named, data)
+        self._indices = indices
+
+    @cached_property
+    def parts(self) -> list[tuple[str | None, Any]]:
+        """All tensors, with the keys that they have."""
+        return list(_tensors(self.data))
+
+    @cached_property
+    def _named(self) -> list[tuple[str | None, Any]]:
+        return [(name, tensor) for name, tensor in self.parts if tensor.dim() > 0]
+
+    @cached_property
+    def inputs(self) -> Any:
+        """The first tensor; None where there is none."""
+        return self._named[0][1] if self._named else None
+
+    @cached_property
+    def count(self) -> int:
+        """The number of samples."""
+        return len(self.inputs) if self.inputs is not None else 0
+
+    @cached_property
+    def indices(self) -> list[int] | None:
+        """Of the samples in the loader's data set, where they are known."""
+        return self._indices if self._indices is not None and len(self._indices) == self.count else None
+
+    @cached_property
+    def targets(self) -> Any:
+        """What shall be predicted, where that is known."""
+        return _targets(self._named, self.data)
 
     def hashes(self) -> list[int] | None:
         """Of each sample as a whole."""

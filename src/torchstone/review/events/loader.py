@@ -44,7 +44,7 @@ class _Loaders:
         asked = self.asked.get(iterator)
         found = asked.popleft() if asked else None
         in_order = getattr(iterator, "_in_order", True)
-        known = in_order and isinstance(found, list) and all(isinstance(one, int) for one in found)
+        known = in_order and isinstance(found, list) and set(map(type, found)) == {int}
         return found if known else None
 
 

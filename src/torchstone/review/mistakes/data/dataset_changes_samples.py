@@ -252,7 +252,7 @@ class Watch(Detector):
         self._before = []
         if not isinstance(event.indices, list) or event.subject is None:
             return
-        if not all(isinstance(index, int) for index in event.indices):
+        if set(map(type, event.indices)) != {int}:
             return
         every = max(1, len(event.subject.dataset) // _ROWS)
         for position in [at for at, index in enumerate(event.indices) if not index % every]:
