@@ -76,6 +76,47 @@ def sum_of(frame: Frame, node: ast.expr) -> Sum | None:
     return first
 
 
+def goes_on(frame: Frame, node: ast.expr, count: ast.expr) -> tuple[ast.For, Binding, Binding] | None:
+    """A sum over one loader that no epoch begins anew: the loop over epochs, its start and what adds to it.
+
+    Args:
+        frame: where.
+        node: what is divided.
+        count: by which; the length of the loader.
+    """
+    named = isinstance(count, ast.Call) and isinstance(count.func, ast.Name) and count.func.id == "len"
+    if not isinstance(node, ast.Name) or not named or not isinstance(count, ast.Call) or len(count.args) != 1:
+        return None
+    bindings = frame.scope.bindings.get(node.id, [])
+    added = [binding for binding in bindings if _added(binding) is not None]
+    starts = [binding for binding in bindings if _added(binding) is None]
+    if len(added) != 1 or not starts or not all(_is_zero(binding) for binding in starts):
+        return None
+    index = frame.file.index
+    around = [n for n in index.ancestors(added[0].node) if isinstance(n, ast.For | ast.AsyncFor | ast.While)]
+    loops = [loop for loop in around if index.scope_of(loop) is frame.scope]
+    if len(loops) != 2 or not all(isinstance(loop, ast.For) for loop in loops):
+        return None
+    inner, outer = (loop for loop in loops if isinstance(loop, ast.For))
+    of_one = _iterated(inner) in (
+        ast.unparse(count.args[0]),
+        ast.unparse(count.args[0]).removesuffix(".dataset"),
+    )
+    anew = any(outer in index.ancestors(binding.node) for binding in starts)
+    within = outer in index.ancestors(node)
+    return (outer, starts[0], added[0]) if of_one and within and not anew and _counts_up(outer) else None
+
+
+def _counts_up(loop: ast.For) -> bool:
+    """Whether a loop goes over a `range`, of more than one round."""
+    calls = [part for part in ast.walk(loop.iter) if isinstance(part, ast.Call)]
+    ranges = [
+        call for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("range", "trange")
+    ]
+    once = any(len(call.args) == 1 and ast.unparse(call.args[0]) == "1" for call in ranges)
+    return bool(ranges) and not once
+
+
 def _is_number(node: ast.expr) -> bool:
     """`float(x)`, `int(x)`."""
     named = (

@@ -174,3 +174,46 @@ def own_loss(model, loader, criterion):
     for x, y in loader:
         total_loss += criterion(model(x), y).item()
     return total_loss / len(loader.dataset)  # safe: may be a sum
+
+
+def grows(model, train_loader, criterion, epochs):
+    running_loss = 0
+    for epoch in range(epochs):
+        for i, (x, y) in enumerate(train_loader):
+            loss = criterion(model(x), y)
+            running_loss += loss.item()
+        print(running_loss / len(train_loader))  # TS410
+
+
+def begins_anew(model, train_loader, criterion, epochs):
+    for epoch in range(epochs):
+        running_loss = 0
+        for x, y in train_loader:
+            running_loss += criterion(model(x), y).item()
+        print(running_loss / len(train_loader))  # safe
+
+
+def average_so_far(model, train_loader, criterion, epochs):
+    running_loss = 0
+    for epoch in range(epochs):
+        for x, y in train_loader:
+            running_loss += criterion(model(x), y).item()
+        print(running_loss / len(train_loader) / (epoch + 1))  # safe: of all epochs so far
+
+
+def average_at_the_end(model, train_loader, criterion):
+    running_loss = 0
+    for epoch in range(3):
+        for x, y in train_loader:
+            running_loss += criterion(model(x), y).item()
+    print(running_loss / len(train_loader) / 3)  # safe
+
+
+def now_and_then(model, train_loader, criterion, epochs):
+    running_loss = 0.0
+    for epoch in range(epochs):
+        for i, (x, y) in enumerate(train_loader):
+            running_loss += criterion(model(x), y).item()
+            if i % 100 == 99:
+                print(running_loss / len(train_loader))  # safe: set to 0 in the next line
+                running_loss = 0.0

@@ -42,3 +42,9 @@ class PlainFirst(nn.Module):
 class NotAModule:
     def __init__(self):
         self.linear = nn.Linear(2, 2)  # safe: no module
+
+
+class OneMore(nn.Module):
+    def ___init___(self):  # TS513
+        super().___init___()
+        self.linear = nn.ModuleList()

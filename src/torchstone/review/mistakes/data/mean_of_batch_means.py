@@ -3,8 +3,9 @@
 ## What it does
 Follows what a loop over a loader adds up (right answers, mean losses, summed losses) to the division after
 it, and reports a count of samples divided by the number of batches, a sum of batch means divided by the
-number of samples, and a part of a data set divided by the size of the whole. Means of batch means over the
-number of batches are left alone: they are off by the last batch alone.
+number of samples, a part of a data set divided by the size of the whole, and a sum that goes on over all
+epochs divided by the size of one. Means of batch means over the number of batches are left alone: they are
+off by the last batch alone.
 
 ## Why is this bad?
 The number is wrong by a factor of about the batch size. An accuracy comes out above one, a loss looks a
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.sums import Divisor, Sum, divisor_of, many_in_a_batch, sum_of
+from torchstone.review.syntax.sums import Divisor, Sum, divisor_of, goes_on, many_in_a_batch, sum_of
 
 CODE = "TS410"
 NAME = "mean-of-batch-means"
@@ -91,14 +92,43 @@ class _Division:
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each division of a sum by a count."""
+    told: set[ast.AST] = set()
     for division in _divisions(file):
         frame = file.frame_of(division.node)
+        carried = None if _is_divided_further(file, division) else goes_on(frame, division.over, division.by)
+        if carried is not None:
+            _, start, more = carried
+            if more.node not in told:
+                told.add(more.node)
+                yield _growing(file, division, start.node, more.node)
+            continue
         added = sum_of(frame, division.over)
         if added is None or not many_in_a_batch(added):
             continue
         count = divisor_of(added, division.by)
         if count is not None and (wrong := _wrong(added, count)):
             yield _finding(file, division, added, *wrong)
+
+
+def _is_divided_further(file: File, division: _Division) -> bool:
+    """Whether the result is divided or multiplied again, such as by the number of epochs so far."""
+    return isinstance(division.node, ast.AugAssign) or isinstance(
+        file.index.parents[division.node], ast.BinOp
+    )
+
+
+def _growing(file: File, division: _Division, start: ast.AST, more: ast.AST) -> Finding:
+    name = ast.unparse(division.over)
+    return file.finding(
+        CODE,
+        NAME,
+        SEVERITY,
+        division.node,
+        f"`{name}` is added up over all epochs, and is divided by the size of one",
+        why="the result grows from epoch to epoch, as if training went wrong",
+        fix=Fix(f"Set `{name}` to 0 at the beginning of each epoch."),
+        related=(file.related(start, "it starts here alone"), file.related(more, "added up here")),
+    )
 
 
 def _divisions(file: File) -> Iterator[_Division]:

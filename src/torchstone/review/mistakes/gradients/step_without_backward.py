@@ -168,6 +168,8 @@ class Watch(Detector):
             return
         if not gradients.backward and not gradients.computed:
             self._judge_empty(event, account)
+        elif not gradients.forward and not account.gave:
+            self._judge_unreached(event, account)
         elif self._is_early(account) and has_no_gradient(optimizer):
             times = self._early[optimizer] = self._early.get(optimizer, 0) + 1
             if times >= 2:
@@ -193,6 +195,25 @@ class Watch(Detector):
                 place=event.place,
                 fix="Call `backward()` on the loss before the step.",
                 cause="never",
+                optimizer=type(optimizer).__name__,
+            )
+
+    def _judge_unreached(self, event: Event, account: Account) -> None:
+        """Tensors without a module that no backward pass reaches; of modules other mistakes say why."""
+        optimizer = event.subject
+        held = list(parameters(optimizer))
+        if self.gradients.backward < account.stepped_before or any(
+            one.grad is not None or not one.requires_grad for one in held
+        ):
+            return
+        times = self._empty[optimizer] = self._empty.get(optimizer, 0) + 1
+        if times >= 3:
+            self.found(
+                "No backward pass reaches what the optimizer holds: the loss is made without it, or cut off",
+                why="none of its parameters has a gradient, so none moves",
+                place=event.place,
+                fix="Compute the loss from the parameters themselves; `detach()` and `.item()` cut the way.",
+                cause="unreached",
                 optimizer=type(optimizer).__name__,
             )
 
