@@ -44,6 +44,52 @@ dist.destroy_process_group()
 """
 
 
+SHARDED = """
+import hashlib
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+dist.init_process_group("gloo")
+torch.manual_seed(0)
+inputs = torch.randn(128, 8)
+data = TensorDataset(inputs, inputs[:, :4].argmax(1))
+sampler = DistributedSampler(data)
+loader = DataLoader(data, batch_size=16, sampler=sampler)
+mesh = dist.device_mesh.init_device_mesh("cpu", (2,))
+model = nn.Sequential(
+    nn.Sequential(nn.Linear(8, 16), nn.LayerNorm(16), nn.ReLU()),
+    nn.Sequential(nn.Linear(16, 16), nn.Dropout(0.1), nn.ReLU()),
+    nn.Linear(16, 4),
+)
+for block in model:
+    fully_shard(block, mesh=mesh)
+fully_shard(model, mesh=mesh)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)  # after sharding, which makes the parameters anew
+torch.manual_seed(dist.get_rank())
+for epoch in range(3):
+    sampler.set_epoch(epoch)
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        told = nn.functional.cross_entropy(model(inputs[:32]), data.tensors[1][:32])
+weights = b"".join(value.detach().to_local().numpy().tobytes() for value in model.parameters())
+for rank in range(2):
+    if dist.get_rank() == rank:
+        print(rank, hashlib.sha256(weights).hexdigest(), told.item(), torch.rand(1).item(), flush=True)
+    dist.barrier()
+dist.destroy_process_group()
+"""
+
+
 def run(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[str]:
     (folder / "train.py").write_text(text)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words, "train.py"]
@@ -62,6 +108,22 @@ def test_two_processes_compute_what_they_did_unwatched(tmp_path: Path) -> None:
     assert "stopped watching" not in watched.stderr
     assert '"code"' not in watched.stderr
     assert set(Path(tempfile.gettempdir()).glob("torchstone-watch-*")) <= before
+
+
+def test_sharded_parameters_are_left_alone(tmp_path: Path) -> None:
+    plain, watched = run(tmp_path, SHARDED), watch(tmp_path, SHARDED)
+    assert plain.returncode == watched.returncode == 0, watched.stderr
+    assert watched.stdout == plain.stdout
+    assert watched.stderr.endswith("torchstone watched 12 steps and found no mistake.\n")
+    assert "stopped watching" not in watched.stderr
+
+
+def test_order_is_seen_where_parameters_are_sharded(tmp_path: Path) -> None:
+    wrong = SHARDED.replace("        optimizer.zero_grad()\n", "")
+    watched = watch(tmp_path, wrong, "--format", "json", "--output", "findings.json")
+    assert watched.returncode == 0, watched.stderr
+    report = json.loads((tmp_path / "findings.json").read_text())
+    assert {one["code"] for one in report["findings"]} == {"TS101"}
 
 
 def test_what_all_ranks_find_is_told_once(tmp_path: Path) -> None:

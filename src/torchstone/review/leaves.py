@@ -97,7 +97,7 @@ def numbers_of(tensor: Any) -> Any:
     plain = tensor.detach()
     if type(plain).__module__.split(".")[0] != "torch" or plain.is_sparse or plain.is_meta:
         return None
-    if not plain.is_contiguous():
+    if not plain.is_contiguous() or plain.untyped_storage().size() == 0:  # its memory may be let go for now
         return None
     return tuple(plain.view(-1)[:_NUMBERS].tolist())
 

@@ -13,11 +13,13 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim import optimizer as optim
 
+from torchstone.review.sharding import Sharding
 from torchstone.review.stream import Stream
 
 
 def install(stream: Stream) -> None:
     """Registers torch's hooks for all optimizers, and replaces `zero_grad`, which has none."""
+    stream.subscribe(Sharding(stream))
 
     def began(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         stream.optimizers.add(optimizer)
