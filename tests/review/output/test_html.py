@@ -269,6 +269,22 @@ def test_a_long_line_and_a_cell_are_shown_around_the_mark() -> None:
     assert "f(x)" in page.text
 
 
+def test_a_sentence_does_not_change_a_name() -> None:
+    finding = Finding(
+        "TS802", "n", "error", "`x` is kept", "state_dict() gives references", file="a.py", line=1
+    )
+    page = hold_to_contract(html.render(Report(findings=[finding])))
+    assert "x is kept" in page.text
+    assert "state_dict() gives references" in page.text
+
+
+def test_many_mistakes_and_files_stand_in_lists_that_can_be_opened() -> None:
+    findings = [Finding(f"TS9{n:02}", "n", "error", "m", file=f"{n}.py", line=1) for n in range(20)]
+    page = hold_to_contract(html.render(Report(findings=findings)))
+    assert "Mistakes 20 of them" in page.text
+    assert "Files 20 of them" in page.text
+
+
 def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "torchstone", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -24,7 +24,7 @@ _NOWHERE = "Of no line"
 _SAID_OTHERWISE = "source"
 """Whether source says the same, which `agreement` says in words."""
 _MANY = 12
-"""More files than these are listed at the top."""
+"""More files, or mistakes, than these stand in a list that can be opened."""
 
 
 @dataclass
@@ -61,6 +61,7 @@ def render(report: Report) -> str:
     """The page as HTML text."""
     explained = {code: told for code in _codes(report) if (told := explanation(code))}
     files = _files(report, set(explained))
+    mistakes = _mistakes(count_by_mistake(report), files)
     return page.template("findings").render(
         version=torchstone.__version__,
         style=page.resource("report.css") + page.resource("findings.css"),
@@ -68,7 +69,8 @@ def render(report: Report) -> str:
         prose=prose,
         files=files,
         many_files=len(files) > _MANY,
-        mistakes=_mistakes(count_by_mistake(report), files),
+        mistakes=mistakes,
+        many_mistakes=len(mistakes) > _MANY,
         severities=[severity for severity, count in report.counts().items() if count],
         explained=explained,
         errors=[_error(error) for error in report.errors],
@@ -217,7 +219,9 @@ def _drawn(finding: Finding, anchor: str, is_known: bool, excerpts: Excerpts) ->
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A text that begins with a large letter, unless its first word is a name of the program's."""
+    first = text.partition(" ")[0].rstrip(",:;")
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def _mistakes(counts: Sequence[Count], files: Sequence[_File]) -> list[tuple[Count, str]]:
