@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from torchstone.errors import UsageError
@@ -17,7 +17,7 @@ from torchstone.review.selection import Layer
 
 @dataclass(frozen=True)
 class Request:
-    """The flags of the command; see `watch`."""
+    """The flags of the command, see `watch`, and the folder that it was given in."""
 
     command: list[str]
     module: str | None
@@ -30,6 +30,7 @@ class Request:
     budget: float
     thorough: bool
     overfit: int | None = None
+    folder: str = field(default_factory=os.getcwd)
 
 
 def perform(request: Request) -> None:
@@ -171,12 +172,18 @@ def _fails(report: Report, request: Request) -> bool:
 def _show(report: Report, request: Request) -> None:
     """The report on stderr, or in a file; stdout is the script's."""
     is_terminal = request.output is None and sys.stderr.isatty()
-    text = _rendered(report, request.format, is_terminal=is_terminal)
+    try:
+        text = _rendered(report, request.format, is_terminal=is_terminal)
+    except Exception as error:  # the script's own end is not to be disturbed
+        sys.stderr.write(f"torchstone: {request.format} failed: {type(error).__name__}: {error}\n")
+        sys.stderr.write(_rendered(report, "terminal", is_terminal=sys.stderr.isatty()))
+        return
     if request.output is None:
         sys.stderr.write(text)
         return
     try:
-        with open(request.output, "w", encoding="utf-8") as file:
+        # The script may have gone to another folder.
+        with open(os.path.join(request.folder, request.output), "w", encoding="utf-8") as file:
             file.write(text)
         if not request.quiet:
             sys.stderr.write(_summary(report))

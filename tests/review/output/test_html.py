@@ -331,6 +331,16 @@ def test_a_page_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
     assert "<!doctype" not in result.stderr
 
 
+def test_the_page_lies_where_the_command_was_given(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    program = "import os, torch\nos.chdir('elsewhere')\nraise SystemExit(3)\n"
+    (tmp_path / "train.py").write_text(program)
+    result = python(tmp_path, "watch", "--format", "html", "-o", "page.html", "train.py")
+    assert result.returncode == 3
+    page = hold_to_contract((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "The script ended with status 3." in page.text
+
+
 def test_check_prints_the_page_or_writes_it(tmp_path: Path, program: str) -> None:
     (tmp_path / "a.py").write_text(program)
     (tmp_path / "b.py").write_text("def f(:\n")
