@@ -87,6 +87,7 @@ def _watch(job: dict[str, str], answer: Path, output: Path) -> None:
             {
                 "findings": [finding.to_json() for finding in report.findings],
                 "failures": watcher.failures,
+                "disproved": sorted(report.disproved),
                 "error": words,
             }
         )

@@ -175,12 +175,14 @@ class _Gradient:
         used: it was stepped on, and nothing was seen to clear it since.
         version: of it before the backward pass that is going on, where it is used and not zero.
         added: where a backward pass added to it though it was used.
+        followed: it was seen at a step before.
         times: in how many steps.
     """
 
     used: bool = False
     version: int | None = None
     added: Place | None = None
+    followed: bool = False
     times: int = 0
 
 
@@ -200,6 +202,8 @@ class Watch(Detector):
             gradient = _probe(optimizer) if state.used else None
             if gradient is None or not bool(gradient.any()):
                 state.used, state.version, state.added = False, None, None
+                # One that is zero may be so by chance: that says nothing of the others.
+                state.followed = state.followed and gradient is None
             else:
                 state.version = gradient._version
 
@@ -244,7 +248,7 @@ class Watch(Detector):
         account = self.gradients.of(event.subject)
         if state.added is not None:
             self.doubt(event.place)
-        elif self.stream.sampled and account.steps and not state.used and account.gave > account.stepped:
+        elif self.stream.sampled and state.followed and not state.used and account.gave > account.stepped:
             self.right(event.place)
 
     def on_step_ended(self, event: Event) -> None:
@@ -253,6 +257,7 @@ class Watch(Detector):
         account = self.gradients.of(event.subject)
         # None that was cleared in another way is seen before the next backward pass.
         state.used, state.version, state.added = account.gave > account.cleared, None, None
+        state.followed = True
 
 
 def _probe(optimizer: Any) -> Any:
