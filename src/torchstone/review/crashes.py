@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from torchstone.review.assignments import names_at
-from torchstone.review.places import Place, is_users
+from torchstone.review.places import UNSEEN, Place, is_users
 
 _KINDS = (
     ("memory", r"out of memory|DefaultCPUAllocator: (?:can't allocate|not enough) memory"),
@@ -90,7 +90,7 @@ class Crash:
         self.error = error
         self.text = " ".join(str(error).split())
         self.frames = list(_frames(error))
-        while self.frames and self.frames[-1][0].f_code.co_filename.startswith(_EVENTS):
+        while self.frames and self.frames[-1][0].f_code.co_filename.startswith((_EVENTS, UNSEEN)):
             self.frames.pop()  # what calls a function of torch for us
         self.kind = self._kind()
 
