@@ -2,21 +2,28 @@
 
 ## What it does
 Reports Adam and its relatives with a rate of 1 or more, any optimizer of a model's parameters with a rate of
-0 or less than 1e-9, where no scheduler and no other line of the file sets the rate.
+0 or less than 1e-9, where no scheduler and no other line of the file sets the rate. While a program runs,
+what a step does to the weights is measured: reported are steps that move all that is looked at by more than
+its own length, and, at the end of 500 steps or more, steps that all together moved it by less than a
+thousandth while the loss stayed where it was. A step is usually about a thousandth of the weights.
 
 ## Why is this bad?
 Adam moves each weight by about the learning rate in each step: with 1.0 the weights are gone after the first
-one. A rate of zero changes nothing at all.
+one. A rate of zero changes nothing at all, and one that is far too low wastes the run.
 
 ## References
 - [Adam](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html)
+- [CS231n: ratio of weights and updates](https://cs231n.github.io/neural-networks-3/#ratio)
 """
 
 from __future__ import annotations
 
 import ast
+import statistics
 import weakref
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
@@ -28,6 +35,7 @@ from torchstone.review.syntax.training import optimized_models
 from torchstone.review.updates import Updates
 
 if TYPE_CHECKING:
+    from torchstone.review.places import Place
     from torchstone.review.stream import Event
     from torchstone.review.watcher import Watcher
 
@@ -66,6 +74,18 @@ cs231n.github.io/neural-networks-3); this is a thousand times as much."""
 
 _STEPS = 4
 """So many measured steps in a row went too far, on average."""
+
+_TOO_NEAR = 1e-3
+"""All steps of a run together move the weights by less than one usual step does."""
+
+_LONG = 500
+"""So many steps tell."""
+
+_SAME = 0.8
+"""The loss stayed where it was when more than this share of it is left; batches differ."""
+
+_FEW = 8
+"""So many losses make the mean at the start and at the end."""
 
 _SEARCHES = {"LBFGS", "Rprop"}
 
@@ -109,6 +129,25 @@ def _finding(file: File, made: ast.Call, message: str, direction: str) -> Findin
     )
 
 
+@dataclass
+class _Small:
+    """The steps of an optimizer that may be too small.
+
+    Args:
+        place: of its steps.
+        name: of a weight that was looked at.
+        greatest: of all steps, how far one moved the weights for their length.
+        times: so many were measured.
+        rates: the first rate and the last one.
+    """
+
+    place: Place | None
+    name: str | None
+    greatest: float = 0.0
+    times: int = 0
+    rates: list[float] = field(default_factory=list)
+
+
 class Watch(Detector):
     """Compares how far a step moves the weights with the weights themselves."""
 
@@ -116,6 +155,24 @@ class Watch(Detector):
         super().__init__(watcher)
         self._updates = Updates()
         self._ratios: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
+        self._small: weakref.WeakKeyDictionary[Any, _Small] = weakref.WeakKeyDictionary()
+        self._first: list[float] = []
+        self._last: deque[float] = deque(maxlen=_FEW)
+        self._loaded = False
+
+    def on_state_loaded(self, event: Event) -> None:
+        """Weights that are good already are left nearly as they are on purpose."""
+        self._loaded = True
+
+    @sampled
+    def on_backward(self, event: Event) -> None:
+        """The loss, at the start and at the end."""
+        loss = event.subject
+        if getattr(loss, "numel", lambda: 0)() == 1:
+            value = float(loss.detach())
+            if len(self._first) < _FEW:
+                self._first.append(value)
+            self._last.append(value)
 
     @sampled
     def on_step_began(self, event: Event) -> None:
@@ -129,6 +186,7 @@ class Watch(Detector):
         measured = self._updates.ended()
         if not measured:
             return
+        self._note(event, measured)
         ratios = self._ratios.setdefault(event.subject, [])
         least = min(ratio for _, ratio, _ in measured)
         # The weights grow with such steps, so that the later ones look smaller beside them.
@@ -155,4 +213,50 @@ class Watch(Detector):
             cause=id(optimizer),
             ratios=[round(ratio, 3) for ratio in ratios],
             rate=float(rate),
+        )
+
+    def _note(self, event: Event, measured: list[tuple[Any, float, float]]) -> None:
+        """How far a step went, for the end."""
+        optimizer = event.subject
+        small = self._small.get(optimizer)
+        if small is None:
+            name = self.names.parameter(measured[0][0])
+            small = self._small[optimizer] = _Small(event.place, name)
+        went = [moved for _, moved, gradient in measured if gradient > 0]
+        small.times += bool(went)
+        small.greatest = max(small.greatest, *went) if went else small.greatest
+        rates = {float(group["lr"]) for group in optimizer.param_groups}
+        rate = rates.pop() if len(rates) == 1 else float("nan")  # groups that are trained more and less
+        small.rates = [small.rates[0] if small.rates else rate, rate]
+
+    def on_end(self, event: Event) -> None:
+        """Whether all steps together went nowhere."""
+        if self._loaded or len(self._last) < _FEW or len(self.gradients.each()) != 1:
+            return
+        before, after = statistics.fmean(self._first), statistics.fmean(self._last)
+        if not 0 < _SAME * before < after:
+            return
+        for optimizer, account in self.gradients.each():
+            small = self._small.get(optimizer)
+            if small is not None and account.steps >= _LONG and small.times >= _FEW:
+                self._tell_small(optimizer, account.steps, small, before, after)
+
+    def _tell_small(self, optimizer: Any, steps: int, small: _Small, before: float, after: float) -> None:
+        together = steps * small.greatest
+        first, last = small.rates
+        if not 0 < together < _TOO_NEAR or not 0 < last <= first or small.name is None:
+            return
+        made = self.parts.optimizers.get(optimizer, (0, None))[1]
+        self.found(
+            f"With a rate of {first:g} all {steps} steps together move `{small.name}` by {together:.1g} of "
+            f"its own length at the most, and the loss stays at {after:.3g}",
+            why="a single step is usually about a thousandth of the weights: nothing is learned in this time",
+            place=made or small.place,
+            fix="Make the rate larger.",
+            related=((small.place, "stepped here"),),
+            cause=id(optimizer),
+            rate=first,
+            steps=steps,
+            together=together,
+            losses=[before, after],
         )
