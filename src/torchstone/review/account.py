@@ -22,21 +22,28 @@ if TYPE_CHECKING:
 _MOST_POINTS = 256
 """So many losses of a line are kept; of more every second one is left out."""
 _MOST_LINES = 4
+_PERIOD = 61
+"""Each such backward pass counts, too: a prime, as steps that are looked at in full may be of one optimizer
+alone where several take turns."""
 _MOST_WORDS = 20_000
 
 
 class Losses:
-    """The losses that a program went back from, in sampled steps, by the line of `backward`."""
+    """Some of the losses that a program went back from, by the line of `backward`."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._kept: dict[str, list[tuple[int, float]]] = {}
         self._gaps: dict[str, int] = {}
+        self._passes = 0
 
     def on_backward(self, event: Event) -> None:
-        """Keeps the loss in sampled steps, the first of a line in each."""
+        """Keeps the loss of some passes, the first of a line in a step."""
+        self._passes += 1
+        if not self._stream.sampled and self._passes % _PERIOD:
+            return
         loss = event.subject
-        if not self._stream.sampled or not is_tensor(loss) or loss.numel() != 1 or loss.is_meta:
+        if not is_tensor(loss) or loss.numel() != 1 or loss.is_meta:
             return
         place = event.place
         if place is None:

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -169,7 +171,7 @@ def test_severities_can_be_hidden_where_there_are_several(report: Report) -> Non
 def test_the_losses_are_drawn_where_there_are_two(report: Report) -> None:
     text = html.render(report)
     assert text.count("<svg") == 1
-    assert "at train.py:9, in the steps" in text
+    assert "at train.py:9, at some" in text
     assert "1 of the values are no finite numbers" in text
     report.run = WatchedRun(("train.py",))
     assert "<svg" not in html.render(report)
@@ -314,6 +316,27 @@ def test_watch_writes_the_page_and_tells_of_a_crash(tmp_path: Path) -> None:
     assert 'File "' in page.text
     assert "--rate 1" in page.text
     assert "svg" in {tag for tag, _ in page.tags}
+
+
+def test_losses_of_optimizers_that_take_turns_are_kept_and_not_too_many() -> None:
+    import torch
+
+    from torchstone.review.account import Losses
+    from torchstone.review.places import Place
+
+    stream: Any = SimpleNamespace(step=0, sampled=True)
+    losses = Losses(stream)
+    for turn in range(30_000):
+        stream.sampled = turn < 10 or turn % 64 == 0
+        stream.step = turn
+        event: Any = SimpleNamespace(subject=torch.tensor(float(turn)), place=Place("a.py", turn % 2))
+        losses.on_backward(event)
+    kept = losses.by_line()
+    assert set(kept) == {"a.py:0", "a.py:1"}
+    for points in kept.values():
+        assert 100 < len(points) <= 256
+        assert points[-1][0] > 29_000
+        assert all(step == loss for step, loss in points)
 
 
 def test_watch_needs_a_file_for_the_page(tmp_path: Path) -> None:

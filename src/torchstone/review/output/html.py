@@ -171,9 +171,7 @@ def _chart(run: WatchedRun) -> dict[str, str] | None:
     steps = sorted({step for points in series.values() for step in points})
     drawn = [(line, [points.get(step) for step in steps]) for line, points in series.items()]
     left_out = sum(len(run.losses[line]) - len(values) for line, values in known.items())
-    caption = (
-        f"What backward() was called on at {', '.join(known)}, in the steps that were looked at in full."
-    )
+    caption = f"What backward() was called on at {' and '.join(known)}, at some of the steps."
     if left_out:
         caption += f" {left_out} of the values are no finite numbers and are left out."
     return {
