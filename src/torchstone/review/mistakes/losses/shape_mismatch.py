@@ -257,4 +257,6 @@ def _operation_fix(text: str) -> str:
         return "Bring all samples to one size in the data set, or pad them in a `collate_fn`."
     if "is invalid for input of size" in text:
         return "Let one size be found out: `-1` in `view` or `reshape`."
-    return "Make the shapes agree: those of the variables of this line are in the evidence."
+    if text.startswith("Dimension out of range"):
+        return "Look where one lost a dimension: by an index, a reduction, or a `squeeze()` that names none."
+    return "Make the shapes agree, here or where they are made."
