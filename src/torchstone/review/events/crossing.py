@@ -3,7 +3,7 @@
 `waited`: after the program read the values of a tensor on another device than the CPU, for which the CPU
 had to wait; subject the tensor; `name` (such as `.item()` or `print`), `seconds`. `moved`: after a tensor was
 copied from one device to another that is not the CPU; subject the one that was copied; `result`, `seconds`.
-Both are told only where the user's own code asked for it; on the CPU alone nothing is told.
+Both are told only in sampled steps and where the user's own code asked for it; on the CPU alone nothing is.
 
 The file's name comes before that of `cuts.py`, whose replacements of the same methods leave first.
 """
@@ -46,7 +46,7 @@ def install(stream: Stream) -> None:
 def _reading(stream: Stream, name: str, original: Any, state: threading.local) -> Any:
     @functools.wraps(original)
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if stream.quiet or self.is_cpu or getattr(state, "inside", False):
+        if not stream.sampled or stream.quiet or self.is_cpu or getattr(state, "inside", False):
             return original(self, *args, **kwargs)
         state.inside = True  # printing reads values by the other methods
         began = time.perf_counter()
@@ -54,7 +54,7 @@ def _reading(stream: Stream, name: str, original: Any, state: threading.local) -
             result = original(self, *args, **kwargs)
         finally:
             state.inside = False
-        if stream.sampled and _is_asked_by_user():
+        if _is_asked_by_user():
             stream.emit("waited", self, name=name, seconds=time.perf_counter() - began)
         return result
 

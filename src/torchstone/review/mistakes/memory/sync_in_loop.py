@@ -104,7 +104,7 @@ class Watch(Detector):
     def on_step_ended(self, event: Event) -> None:
         """Takes the time, where there is something to measure."""
         if self._lines:
-            self._last = self.stream.step, time.perf_counter()
+            self._last = self.stream.step, time.perf_counter() - self.stream.spent  # without what we take
             if self._first is None and self.stream.step >= _WARM:
                 self._first = self._last
 
