@@ -1,8 +1,8 @@
 """The largest of the scores of each sample, and what it is compared with.
 
 `chosen`: after `argmax` or `max` over the first of two dimensions; subject the scores; `result` (the
-positions). `comparing`: before a comparison for equality, from the first `chosen` on that a detector asks
-for more at; subject the left side, `other`.
+positions). `chosen_of_one`: the same over the second, of size one. `comparing`: before a comparison for
+equality, from the first of these on that a detector asks for more at; subject the left side, `other`.
 
 The file's name comes before that of `cuts.py`, whose replacement of `argmax` leaves first.
 """
@@ -43,6 +43,10 @@ def _choosing(stream: Stream, name: str, original: Any) -> Any:
             scores, places = args[0], result if name == "argmax" else result.indices
             if isinstance(scores, Tensor) and scores.dim() == 2 and scores.is_floating_point():
                 stream.emit("chosen", scores, result=places)
+        elif (dimension == 1 or dimension == -1) and type(dimension) is int and args and not stream.quiet:
+            scores, places = args[0], result if name == "argmax" else result.indices
+            if isinstance(scores, Tensor) and scores.dim() == 2 and scores.shape[1] == 1 < scores.shape[0]:
+                stream.emit("chosen_of_one", scores, result=places)
         return result
 
     return choose

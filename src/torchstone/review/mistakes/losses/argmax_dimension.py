@@ -4,6 +4,7 @@
 Reports `argmax` or `max` over the first dimension of a model's output, when the first dimension counts
 samples and the result is compared with labels. While a program runs, which dimension counts classes is known
 from what cross-entropy is given; where there are as many samples as classes it takes two batches to be sure.
+A run also shows an argmax over the only column of a model's output, compared with labels: it is always 0.
 
 ## Why is this bad?
 Of scores `(samples, classes)` the prediction of each sample is the argmax over dimension 1. Over dimension
@@ -168,6 +169,8 @@ class Watch(Detector):
         """What a model gave last: as many rows as it was given."""
         self._chosen: tuple[weakref.ref[Any], tuple[int, ...], bool, Place | None] | None = None
         """Positions, the shape of the scores, whether a model gave these, and the line."""
+        self._of_one: tuple[weakref.ref[Any], int, Place | None] | None = None
+        """Positions in the one column that a model gave, their number, and the line."""
         self._times: dict[Place, int] = {}
 
     @sampled
@@ -190,14 +193,48 @@ class Watch(Detector):
         scores = event.subject
         if scores.shape[1] not in self._classes:
             return
+        self._follow()
+        given = self._is_given(scores)
+        self._chosen = weakref.ref(event.result), tuple(scores.shape), given, event.place
+
+    def on_chosen_of_one(self, event: Event) -> None:
+        """The largest of a single column was taken."""
+        self._follow()
+        if self._is_given(event.subject):
+            self._of_one = weakref.ref(event.result), int(event.subject.shape[0]), event.place
+
+    def _follow(self) -> None:
         if not self._following:
             self._following = True
             importlib.import_module("torchstone.review.events.choosing").follow(self.stream)
-        given = self._output is not None and self._output() is scores
-        self._chosen = weakref.ref(event.result), tuple(scores.shape), given, event.place
+
+    def _is_given(self, scores: Any) -> bool:
+        return self._output is not None and self._output() is scores
+
+    def _compared_of_one(self, event: Event) -> None:
+        """Zeros are compared with a label for each sample."""
+        if self._of_one is None:
+            return
+        reference, rows, place = self._of_one
+        pair = (event.subject, event.other)
+        other = next((b for a, b in (pair, pair[::-1]) if _is_same(a, reference())), None)
+        if other is None or other.numel() != rows or place is None:
+            return
+        self._of_one = None
+        self._times[place] = self._times.get(place, 0) + 1
+        if self._times[place] == _CERTAIN:
+            self.found(
+                f"The prediction is the argmax over the one column of scores, ({rows}, 1): it is always 0",
+                why="the accuracy counts the samples of class 0, whatever the model computes",
+                place=place,
+                fix="Of one score the class is `scores > 0`; or let the model give one for each class.",
+                related=((event.place, "compared with the labels here"),) if event.place != place else (),
+                shape=[rows, 1],
+            )
 
     def on_comparing(self, event: Event) -> None:
         """Positions are compared with labels, one for each sample."""
+        self._compared_of_one(event)
         if self._chosen is None:
             return
         reference, (rows, classes), given, place = self._chosen
