@@ -4,12 +4,13 @@ from torch import nn
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.BCEWithLogitsLoss()
 right = 0
 for _ in range(6):
     inputs = torch.randn(16, 4)
     labels = (inputs.sum(1) > 0).long().unsqueeze(1)
     scores = model(inputs)
-    loss = nn.functional.binary_cross_entropy_with_logits(scores, labels.float())
+    loss = criterion(scores, labels.float())
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

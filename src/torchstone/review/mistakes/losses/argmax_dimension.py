@@ -185,8 +185,8 @@ class Watch(Detector):
         if not self._following or not event.root:
             return
         output, given = event.output, event.args[0] if event.args else None
-        alike = _rows(output) is not None and _rows(output) == _rows(given)
-        self._output = weakref.ref(output) if alike else None
+        if _rows(output) is not None and _rows(output) == _rows(given):  # not the number of a loss
+            self._output = weakref.ref(output)
 
     def on_chosen(self, event: Event) -> None:
         """The largest over the first dimension was taken."""
