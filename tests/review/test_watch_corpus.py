@@ -28,7 +28,11 @@ HERE = Path(__file__).parent
 MARK = re.compile(r"#(?! silent:).*?\b(TS\d{3}(?:, TS\d{3})*)")
 SILENT = re.compile(r"^# silent: (TS\d{3})$", re.MULTILINE)
 WATCHED = sorted((HERE / "watched").rglob("*.py"))
-SEEN = {mistake.code: mistake for mistake in load_catalogue() if mistake.detector is not None}
+SEEN = {
+    mistake.code: mistake
+    for mistake in load_catalogue()
+    if mistake.detector is not None and not getattr(mistake.detector, "THOROUGH", False)
+}
 EXPLAINED = {
     code
     for code, mistake in SEEN.items()

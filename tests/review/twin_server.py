@@ -1,7 +1,8 @@
 """Runs a script unwatched or watched, in a fork of one process that has imported torch, and says what it did.
 
-Reads one JSON document a line, `{"script": path, "watched": bool, "before": code or null}`, and answers each
-with one line: output, status, weights, random streams, graphs that were compiled, tensors that stayed alive.
+Reads one JSON document a line, `{"script": path, "watched": bool, "before": code or null}`, perhaps with
+`"thorough": true`, and answers each with one line: output, status, weights, random streams, graphs that were
+compiled, tensors that stayed alive.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _in_child(job: dict[str, Any], answer: Path, output: Path, errors: Path) -> 
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
     os.chdir(answer.parent)
     exec(job.get("before") or "pass", {})
-    watcher = Watcher() if job["watched"] else None
+    watcher = Watcher(thorough=bool(job.get("thorough"))) if job["watched"] else None
     if watcher is not None:
         watcher.start()
     status = 0

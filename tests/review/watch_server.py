@@ -1,7 +1,7 @@
 """Runs programs watched, each in a fork of one process that has imported torch already.
 
-Reads one JSON document a line from stdin, `{"folder": ..., "script": ...}`, and answers each with one line,
-`{"findings": [...], "failures": [...], "error": "..." or null, "output": "..."}`.
+Reads one JSON document a line from stdin, `{"folder": ..., "script": ...}`, perhaps with `"thorough": true`,
+and answers each with one line, `{"findings": [...], "failures": [...], "error": "..." or null, "output": "..."}`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def run(job: dict[str, str]) -> dict[str, Any]:
+def run(job: dict[str, Any]) -> dict[str, Any]:
     """Runs one program in a child."""
     with tempfile.TemporaryDirectory() as folder:
         answer, output = Path(folder, "answer.json"), Path(folder, "output.txt")
@@ -52,7 +52,7 @@ def _read(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""
 
 
-def _in_child(job: dict[str, str], answer: Path, output: Path) -> None:
+def _in_child(job: dict[str, Any], answer: Path, output: Path) -> None:
     status = 1
     try:
         signal.alarm(SECONDS)
@@ -63,7 +63,7 @@ def _in_child(job: dict[str, str], answer: Path, output: Path) -> None:
         os._exit(status)
 
 
-def _watch(job: dict[str, str], answer: Path, output: Path) -> None:
+def _watch(job: dict[str, Any], answer: Path, output: Path) -> None:
     from torchstone.review import running
     from torchstone.review.watcher import Watcher
 
@@ -71,7 +71,7 @@ def _watch(job: dict[str, str], answer: Path, output: Path) -> None:
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     os.chdir(job["folder"])
-    watcher = Watcher()
+    watcher = Watcher(thorough=bool(job.get("thorough")))
     watcher.start()
     ended: BaseException | None = None
     try:

@@ -79,7 +79,7 @@ def watch(
         fail_on: The least severity that makes status 1 of the script's 0.
         stop_on: The least severity that ends the script at once.
         budget: Percent of the time of a long run that looking at steps in full may take.
-        thorough: Look at every step in full.
+        thorough: Look at every step in full, and call the model once more at a few, with other inputs.
         overfit_batch: Give the first batch of the training loader again and again, and say whether the loss
             fell: then the status is 0. This alone changes the run, which ends when that is known.
         overfit_steps: With --overfit-batch: end after so many steps at the most.

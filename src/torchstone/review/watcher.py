@@ -23,6 +23,7 @@ from torchstone.review.mistake import Mistake
 from torchstone.review.naming import Names
 from torchstone.review.overfitting import Overfitting
 from torchstone.review.parts import Parts
+from torchstone.review.probing import Probes
 from torchstone.review.ranks import Ranks
 from torchstone.review.report import SEVERITIES, Report, place_of
 from torchstone.review.resting import Rest, may_rest
@@ -51,7 +52,7 @@ class Watcher:
         stop_on: the least severity of a finding that ends the program at once.
         folder: shared with the other processes of a distributed program, where their parent made one.
         budget: the share of the time that looking at steps in full may take in a long run.
-        thorough: look at every step in full.
+        thorough: look at every step in full, and call the model once more at a few of them.
         overfit: give the first batch of the training loader again and again, for so many steps: the one
             thing that changes what a program does.
     """
@@ -74,6 +75,7 @@ class Watcher:
         self.parts = Parts()
         self.consumption = Consumption(self.stream, self.names)
         self.ranks = Ranks(folder)
+        self.probes = Probes(on=thorough)
         self.spawned = Spawned(codes)
         self.verdicts = Verdicts()
         self.findings: list[Finding] = []
@@ -90,6 +92,7 @@ class Watcher:
             detector
             for mistake in load_catalogue()
             if mistake.detector is not None and (codes is None or mistake.code in codes)
+            if thorough or not getattr(mistake.detector, "THOROUGH", False)
             if overfit is None or not mistake.code.startswith(_OF_DATA)
             if (detector := self._made(mistake)) is not None
         ]
@@ -114,6 +117,8 @@ class Watcher:
         """Begins, as soon as the program imports torch."""
         for bookkeeper in (self.gradients, self.parts, self.ranks, self.spawned, self.consumption):
             self.stream.subscribe(bookkeeper)
+        if self._thorough:
+            self.stream.subscribe(self.probes)
         for detector in self._detectors:
             self.stream.subscribe(detector)
         if self.overfitting is not None:

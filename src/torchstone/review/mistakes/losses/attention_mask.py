@@ -5,6 +5,10 @@ Follows masks that are made of `tril`, `triu`, of tokens compared with padding o
 lengths to where attention uses them, and reports those that mean the opposite there, and ones and zeros that
 are no booleans.
 
+A run that is watched with `--thorough` looks whether a model is trained on its own input, shifted by one: the
+next token. Such a model is called a few times more in eval mode with other tokens at the end, and where the
+scores of earlier positions change, the attention that looks ahead is reported.
+
 ## Why is this bad?
 In `nn.MultiheadAttention` and `nn.Transformer` True means *hidden*, in `F.scaled_dot_product_attention` it
 means *seen*. With the wrong one a model sees just what comes later, or just the padding: a language model
@@ -20,14 +24,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import is_tensor, tensors
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.probing import Looks, Trial, comparing
 from torchstone.review.syntax.arguments import given
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.masks import Mask, mask_of
 from torchstone.review.syntax.origins import reaching
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS313"
 NAME = "attention-mask"
@@ -291,3 +303,98 @@ def _inversion(file: File, argument: ast.expr) -> Fix:
 def _short(node: ast.expr) -> str:
     text = ast.unparse(node)
     return text if len(text) <= 50 else f"{text[:47]}..."
+
+
+# A run
+
+_LIKELIHOODS = ("cross_entropy", "nll_loss")
+_ATTENDING = ("softmax", "scaled_dot_product_attention", "multi_head_attention_forward")
+_FEWEST_STEPS = 4
+
+
+class Watch(Detector):
+    """Looks whether a model that is trained on the next token sees it."""
+
+    THOROUGH = True
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._looks = Looks()
+
+    def on_backward(self, event: Event) -> None:
+        """Asks about the models whose gradients are computed."""
+        for trial in self.watcher.probes.trials:
+            if trial.loss in _LIKELIHOODS and trial.module is not None:
+                culprit = self._looks.at(trial, _looks_ahead)
+                if culprit is not None:
+                    self._tell(trial, culprit)
+
+    def _tell(self, trial: Trial, culprit: Any) -> None:
+        name = self.names.module(trial.module)
+        inside = "" if culprit.module is None else f" in `{self.names.module(culprit.module)}`"
+        self.found(
+            f"`{name}` is trained on the next token and sees it: with other tokens at the end, the scores of "
+            f"earlier positions change by `{culprit.name}`{inside}",
+            why="the loss falls to nothing, as the answer stands in the input, and the model cannot write",
+            place=culprit.place,
+            fix="Hide later positions: `is_causal=True` in `scaled_dot_product_attention`, or a mask of "
+            "`torch.triu(torch.ones(t, t), diagonal=1).bool()` filled with minus infinity.",
+            related=((trial.place, "the model is called here"),),
+            change=round(culprit.change, 4),
+        )
+
+
+def _looks_ahead(trial: Trial) -> Any:
+    shifted = _shifted(trial)
+    if shifted is None or not trial.can_be_made():
+        return None
+    args, kwargs = trial.given
+    culprit = comparing().leak(trial.module, args, kwargs, *shifted)
+    if culprit is None or culprit.place is None or culprit.name not in _ATTENDING:
+        return None
+    return culprit
+
+
+def _shifted(trial: Trial) -> tuple[Any, int, Any] | None:
+    """The tokens of which the targets are the next ones, their axis of positions, and where targets are.
+
+    Labels that a model is given with them, and shifts itself, may be the same tokens again.
+    """
+    targets = trial.targets
+    if not is_tensor(targets) or targets.is_floating_point():
+        return None
+    ignored = trial.options.get("ignore_index", -100)
+    found = {}
+    for ids in tensors(trial.given):
+        if ids.dim() == 2 and str(ids.dtype) in ("torch.int64", "torch.int32") and _is_text(ids):
+            for axis in (0, 1):
+                counted = _next_ones(ids, targets, axis, ignored)
+                if counted is not None:
+                    found[id(ids), axis] = ids, axis, counted
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _is_text(ids: Any) -> bool:
+    return len(set(ids.flatten()[:512].tolist())) > _FEWEST_STEPS
+
+
+def _next_ones(ids: Any, targets: Any, axis: int, ignored: int) -> Any:
+    """Where there are targets, if these are the tokens one further along an axis; None if they are not."""
+    steps = ids.shape[axis]
+    if steps < _FEWEST_STEPS:
+        return None
+    rest = ids.narrow(axis, 1, steps - 1)
+    if targets.numel() == ids.numel():
+        whole = targets.reshape(ids.shape)
+        held = whole.narrow(axis, 0, steps - 1)
+    elif targets.numel() == rest.numel():
+        whole, held = None, targets.reshape(rest.shape)
+    else:
+        return None
+    valid = held != ignored
+    same, moving = (held == rest)[valid], (rest != ids.narrow(axis, 0, steps - 1))[valid]
+    if not same.numel() or not bool(same.all()) or float(moving.float().mean()) < 0.3:
+        return None
+    counted = ids != ids
+    counted.narrow(axis, 0, steps - 1).copy_(valid)
+    return counted

@@ -7,7 +7,8 @@ that is made with `batch_first=True`, which takes the last sample and not the la
 transformer that is made without `batch_first=True` and given a loader's batch.
 
 A watched run compares what a recurrent or attention layer is given with the batch of a loader that shuffles
-and stacks: its samples stand first.
+and stacks: its samples stand first. Where sizes do not say it, `--thorough` does: the model is called a few
+times more in eval mode with one sample exchanged, and others' outputs change behind such a layer.
 
 ## Why is this bad?
 The state runs from one sample to the next, or attention looks at the other samples, and each sample's own
@@ -29,6 +30,7 @@ from torchstone.finding import Finding, Fix, Related, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.passes import tensors
+from torchstone.review.probing import Looks, Trial, stacks_at_random
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -348,11 +350,14 @@ class Watch(Detector):
         super().__init__(watcher)
         self._batch: _Batch | None = None
         self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._looks = Looks()
+        if watcher.probes.on:
+            self.on_backward = self._ask  # otherwise there is nothing to be told of
 
     def on_batch(self, event: Event) -> None:
         """A batch, whose first dimension is known."""
         self._batch = None
-        if self.stream.sampled and _stacks_at_random(event.subject):
+        if self.stream.sampled and stacks_at_random(event.subject):
             held = [tensor for tensor in tensors(event.data) if tensor.ndim >= 2]
             samples = {int(tensor.shape[0]) for tensor in held}
             if len(samples) == 1:
@@ -368,8 +373,7 @@ class Watch(Detector):
         layer, batch = event.subject, self._batch
         if batch is None or getattr(layer, "batch_first", True) or not event.args:
             return
-        kinds = {kind.__name__ for kind in type(layer).__mro__}
-        kind = next((words for name, words in _KINDS.items() if name in kinds), None)
+        kind = _kind(layer)
         if kind is None or not _has_samples_first(event.args[0], batch):
             return
         self._seen[layer] = self._seen.get(layer, 0) + 1
@@ -386,12 +390,35 @@ class Watch(Detector):
             samples=batch.samples,
         )
 
+    def _ask(self, event: Event) -> None:
+        """Whether samples reach each other through such a layer, whatever its input's sizes."""
+        for trial in self.watcher.probes.trials:
+            culprit = self._looks.at(trial, _through_layer)
+            if culprit is not None:
+                kind = _kind(culprit.module)
+                self.found(
+                    f"`{self.names.module(culprit.module)}` is made without `batch_first=True`, and with one "
+                    f"sample of the batch exchanged it gives others other outputs: the {kind} reads the "
+                    "samples as the steps of a sequence",
+                    why="each sample's own steps are never read in order, and samples depend on their "
+                    "neighbours",
+                    place=culprit.place,
+                    fix="Make the layer with `batch_first=True`, or give it the steps first.",
+                    related=((trial.place, "the model is called here"),),
+                    change=round(culprit.change, 4),
+                )
 
-def _stacks_at_random(loader: Any) -> bool:
-    sampler = type(getattr(loader, "sampler", None)).__name__
-    collate = getattr(loader, "collate_fn", None)
-    stacks = getattr(collate, "__name__", "") == "default_collate"
-    return stacks and loader.batch_size is not None and sampler in ("RandomSampler", "SubsetRandomSampler")
+
+def _kind(layer: Any) -> str | None:
+    kinds = {kind.__name__ for kind in type(layer).__mro__}
+    return next((words for name, words in _KINDS.items() if name in kinds), None)
+
+
+def _through_layer(trial: Trial) -> Any:
+    culprit = trial.mixing()
+    if culprit is None or culprit.place is None or _kind(culprit.module) is None:
+        return None
+    return None if getattr(culprit.module, "batch_first", True) else culprit
 
 
 def _has_samples_first(given: Any, batch: _Batch) -> bool:

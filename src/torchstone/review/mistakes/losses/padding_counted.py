@@ -4,6 +4,10 @@
 Follows the targets of a cross-entropy through loops, loaders and their `collate_fn` to `pad_sequence`, and
 reports a loss that is not told which label fills up.
 
+A run that is watched with `--thorough` gives the model a short sequence once more, in eval mode, filled up
+further with the `padding_idx` of its embedding. Where the output is another, and batches are filled up to
+their own longest sequence, the operation in which padding comes in is reported.
+
 ## Why is this bad?
 Without `ignore_index` each filled step is a step to learn: the model is praised for predicting padding, the
 loss looks better the more padding there is, and what it says depends on which lengths share a batch.
@@ -16,16 +20,25 @@ loss looks better the more padding there is, and what it says depends on which l
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.crashes import tensors
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.probing import Looks, Trial, comparing
 from torchstone.review.syntax.arrays import given, whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import argument_of, reaching
 from torchstone.review.syntax.outputs import LossCall, loss_calls
 from torchstone.review.syntax.scopes import Binding
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS312"
 NAME = "padding-counted"
@@ -168,3 +181,97 @@ def _finding(file: File, call: LossCall, target: ast.expr, found: Found, value: 
         fix=Fix(f"Give the loss `ignore_index={label}`, or fill up with -100, which is ignored."),
         related=(found[0].file.related(found[1], "filled up here"),),
     )
+
+
+# A run
+
+_IN_ATTENTION = ("softmax", "scaled_dot_product_attention", "multi_head_attention_forward")
+_RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+_MEANS = ("mean", "sum", "max", "amax", "logsumexp", "adaptive_avg_pool1d", "avg_pool1d", "einsum", "matmul")
+_FIXES = {
+    **dict.fromkeys(
+        _IN_ATTENTION, "Hide the padding: `src_key_padding_mask=ids == padding`, or minus infinity."
+    ),
+    **dict.fromkeys(
+        _RECURRENT, "Give it `pack_padded_sequence(x, lengths)`, or take each sequence's own last step."
+    ),
+    **dict.fromkeys(_MEANS, "Leave the padding out: multiply by a mask, and divide by the lengths."),
+}
+
+
+class Watch(Detector):
+    """Looks whether a sequence's output changes when it is filled up further."""
+
+    THOROUGH = True
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._looks = Looks()
+        self._lengths: weakref.WeakKeyDictionary[Any, set[int]] = weakref.WeakKeyDictionary()
+
+    def on_forward_began(self, event: Event) -> None:
+        """How long the sequences of batches are: up to two lengths."""
+        known = self._lengths.setdefault(event.subject, set())
+        if len(known) < 2:
+            known.update(int(one.shape[1]) for one in tensors((event.args, event.kwargs)) if _is_ids(one))
+
+    def on_backward(self, event: Event) -> None:
+        """Asks about the models whose gradients are computed."""
+        for trial in self.watcher.probes.trials:
+            if len(self._lengths.get(trial.module, ())) < 2 or not _padded_ids(trial):
+                continue  # with one length for all, a sample's output is always the same
+            seen = self._looks.at(trial, _counted)
+            if seen is not None:
+                self._tell(trial, *seen)
+
+    def _tell(self, trial: Trial, culprit: Any, length: int, steps: int) -> None:
+        name = self.names.module(trial.module)
+        self.found(
+            f"Filled up further, a sequence of {length} tokens (of {steps}) gets another output from "
+            f"`{name}`: padding counts in `{culprit.name}`",
+            why="what is predicted for a sequence depends on the longest one in its batch",
+            place=culprit.place,
+            fix=_FIXES[culprit.name],
+            related=((trial.place, "the model is called here"),),
+            change=round(culprit.change, 4),
+            length=length,
+            steps=steps,
+        )
+
+
+def _is_ids(tensor: Any) -> bool:
+    return tensor.dim() == 2 and str(tensor.dtype) in ("torch.int64", "torch.int32")
+
+
+def _padded_ids(trial: Trial) -> tuple[Any, int] | None:
+    """The only tokens that a model is given and its only token for padding, where it surely is that.
+
+    It fills up ends alone, some sequences have it, and the longest has none.
+    """
+    fillers = {
+        (part.padding_idx, part.num_embeddings)
+        for part in trial.module.modules()
+        if type(part).__name__ == "Embedding" and part.padding_idx is not None
+    }
+    if len(fillers) != 1 or trial.which is None:
+        return None
+    filler, size = fillers.pop()
+    found = []
+    for ids in tensors(trial.given):
+        if _is_ids(ids) and ids.numel() and int(ids.max()) < size and int(ids.min()) >= 0:
+            filled = ids == filler
+            at_ends = not bool((filled[:, :-1] & ~filled[:, 1:]).any())
+            if at_ends and bool(filled.any()) and not bool(filled.any(1).all()):
+                found.append(ids)
+    return (found[0], filler) if len(found) == 1 else None
+
+
+def _counted(trial: Trial) -> Any:
+    known = _padded_ids(trial)
+    if known is None or not trial.can_be_made():
+        return None
+    args, kwargs = trial.given
+    seen = comparing().padding(trial.module, args, kwargs, *known, trial.which)
+    if seen is None or seen[0] is None or seen[0].place is None or seen[0].name not in _FIXES:
+        return None
+    return seen

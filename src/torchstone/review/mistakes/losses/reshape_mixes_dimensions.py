@@ -5,6 +5,10 @@ Reports a `view` or `reshape` to the tensor's own sizes in another order (`b, t,
 `x.view(t, b, c)`, or `x.view(b, -1, c)` of `(b, c, h, w)`), one that splits a projection into heads in front
 of the steps, and a recurrent layer's state `(layers, batch, features)` that is viewed as `(batch, ...)`.
 
+A run that is watched with `--thorough` calls the model a few times more, in eval mode and with one sample of
+the batch exchanged. Where other samples' outputs change, it is the order of the samples that decides how, and
+a view is the first operation that has them no longer apart, that view is reported.
+
 ## Why is this bad?
 `view` keeps the order of the numbers in memory and only cuts them into other rows. The shape is what was
 wanted, but numbers of several steps, channels or samples share a row. Nothing fails; the model gets
@@ -20,14 +24,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.probing import Looks, Trial
 from torchstone.review.syntax.arguments import given, whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.scopes import Binding
+
+if TYPE_CHECKING:
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS310"
 NAME = "reshape-mixes-dimensions"
@@ -287,3 +298,42 @@ def _is_batch(node: ast.expr) -> bool:
     return bool(
         re.fullmatch(r"(\w+\.)?(b|n|bs|bsz|batch|batch_?size|n_?batch)|\w+\.(size\(0\)|shape\[0\])", text)
     )
+
+
+# A run
+
+_VIEWS = frozenset({"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as"})
+
+
+class Watch(Detector):
+    """Looks whether samples reach each other's outputs through a view."""
+
+    THOROUGH = True
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._looks = Looks()
+
+    def on_backward(self, event: Event) -> None:
+        """Asks about the models whose gradients are computed."""
+        for trial in self.watcher.probes.trials:
+            culprit = self._looks.at(trial, _through_view)
+            if culprit is not None:
+                self._tell(trial, culprit)
+
+    def _tell(self, trial: Trial, culprit: Any) -> None:
+        name = self.names.module(trial.module)
+        self.found(
+            f"With one sample of the batch exchanged, `{name}` gives other samples other outputs: "
+            f"`{culprit.name}` cuts the batch into rows that hold numbers of several samples",
+            why="what is predicted for a sample depends on its neighbours in the batch",
+            place=culprit.place,
+            fix="Let the dimensions change places with `permute` or `transpose`, then reshape.",
+            related=((trial.place, "the model is called here"),),
+            change=round(culprit.change, 4),
+        )
+
+
+def _through_view(trial: Trial) -> Any:
+    culprit = trial.mixing()
+    return culprit if culprit is not None and culprit.name in _VIEWS and culprit.place is not None else None
