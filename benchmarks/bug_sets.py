@@ -37,6 +37,7 @@ import numpy as np
 REPRODUCTIONS = "Bugs"
 WORKLOADS = "silent-issue-detection/bug-reprod-scripts"
 QUESTION = "https://stackoverflow.com/questions/"
+OWN = "https://github.com/mehilshah/Bug_Reproducibility_DL_Bugs/tree/main/Bugs/"
 SECONDS = 300
 
 Edit = tuple[str, str]
@@ -359,7 +360,7 @@ REPRODUCIBLE = (
     ),
     Bug(
         "075",
-        QUESTION + "70977806",
+        OWN + "075",
         "the means are made of `means_coef.detach().item()`: no gradient reaches it",
         ("TS104", "TS107", "TS502"),
         (8, 9, 11, 12, 16, 25, 26),
@@ -380,7 +381,7 @@ REPRODUCIBLE = (
     ),
     Bug(
         "080",
-        "https://github.com/mehilshah/Bug_Reproducibility_DL_Bugs/tree/main/Bugs/080",
+        OWN + "080",
         "the constructor is called `___init___`",
         ("TS513",),
         (9, 18, 19),
@@ -402,7 +403,7 @@ REPRODUCIBLE = (
     ),
     Bug(
         "087",
-        "https://github.com/mehilshah/Bug_Reproducibility_DL_Bugs/tree/main/Bugs/087",
+        OWN + "087",
         "`from_numpy` takes no `dtype`",
         lines=(5,),
     ),
@@ -417,7 +418,7 @@ REPRODUCIBLE = (
     Bug("091", QUESTION + "74198404", "the ids are taken where their positions are meant", lines=(28,)),
     Bug(
         "092",
-        "https://github.com/mehilshah/Bug_Reproducibility_DL_Bugs/tree/main/Bugs/092",
+        OWN + "092",
         "as 046",
         ("TS316",),
         (16,),
@@ -452,9 +453,9 @@ REPRODUCIBLE = (
 
 _OWN = "has not reproduced it itself (memory of a GPU)"
 NOT_RUN = {
-    "TrainCheck, 10 bugs of frameworks": "mended in, or of, versions that torch 2.14 does not run with "
+    "TrainCheck, 10 bugs of frameworks": "in versions of them that do not run with torch 2.14 "
     "(deepspeed-1801, -5794, lightning-thunder-725, mmpretrain-702, transformers-17877, -23723, -33844, "
-    "-34204), or of torch itself (pytorch-51800, -115607): no mistake of the program",
+    "-34204), or in torch itself (pytorch-51800, -115607): no mistake of the program",
     "TrainCheck, stackoverflow-67180955": "torch seeds NumPy in its workers since 1.9: no bug any more",
     "TrainCheck, 3 bugs of hardware": "baichuan2-86, pytorch-84803, pytorch-96600: several GPUs",
     "TrainCheck, pytorch-104336": "parameters that are moved to the CPU and back: two GPUs",
