@@ -157,6 +157,20 @@ _CERTAIN = 2
 """So many batches with as many samples as classes."""
 
 
+class _Outputs:
+    """Knows the last output of a model that has as many rows as what it was given."""
+
+    def __init__(self) -> None:
+        self.last: weakref.ref[Any] | None = None
+
+    def on_forward(self, event: Event) -> None:
+        """A model gives scores."""
+        if event.root:
+            output, given = event.output, event.args[0] if event.args else None
+            if _rows(output) is not None and _rows(output) == _rows(given):  # not the number of a loss
+                self.last = weakref.ref(output)
+
+
 class Watch(Detector):
     """Looks what the largest over the first dimension is compared with."""
 
@@ -164,9 +178,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._classes: set[int] = set()
         """How many there are, as cross-entropy saw it in batches of another size."""
-        self._following = False
-        self._output: weakref.ref[Any] | None = None
-        """What a model gave last: as many rows as it was given."""
+        self._outputs: _Outputs | None = None
         self._chosen: tuple[weakref.ref[Any], tuple[int, ...], bool, Place | None] | None = None
         """Positions, the shape of the scores, whether a model gave these, and the line."""
         self._of_one: tuple[weakref.ref[Any], int, Place | None] | None = None
@@ -179,14 +191,6 @@ class Watch(Detector):
         shape = event.subject.shape
         if event.name in ("cross_entropy", "nll_loss") and len(shape) == 2 and shape[0] != shape[1]:
             self._classes.add(int(shape[1]))
-
-    def on_forward(self, event: Event) -> None:
-        """A model gives scores."""
-        if not self._following or not event.root:
-            return
-        output, given = event.output, event.args[0] if event.args else None
-        if _rows(output) is not None and _rows(output) == _rows(given):  # not the number of a loss
-            self._output = weakref.ref(output)
 
     def on_chosen(self, event: Event) -> None:
         """The largest over the first dimension was taken."""
@@ -204,12 +208,14 @@ class Watch(Detector):
             self._of_one = weakref.ref(event.result), int(event.subject.shape[0]), event.place
 
     def _follow(self) -> None:
-        if not self._following:
-            self._following = True
+        if self._outputs is None:
+            self._outputs = _Outputs()
+            self.stream.subscribe(self._outputs)
             importlib.import_module("torchstone.review.events.choosing").follow(self.stream)
 
     def _is_given(self, scores: Any) -> bool:
-        return self._output is not None and self._output() is scores
+        last = None if self._outputs is None else self._outputs.last
+        return last is not None and last() is scores
 
     def _compared_of_one(self, event: Event) -> None:
         """Zeros are compared with a label for each sample."""

@@ -118,36 +118,45 @@ class _Starts:
         """Of epochs that began slowly, one after the other: the wait for the first batch, and the whole."""
 
 
+class _Waits:
+    """Notes what batches are waited for, once there is a loader with workers."""
+
+    def __init__(self) -> None:
+        self.starts: weakref.WeakKeyDictionary[Any, _Starts] = weakref.WeakKeyDictionary()
+
+    def of(self, loader: Any) -> _Starts | None:
+        """The epochs of a loader; it may be gone before its iterator."""
+        return None if loader is None else self.starts.get(loader)
+
+    def on_batch(self, event: Event) -> None:
+        """The first one, or a later one."""
+        starts = self.of(event.subject)
+        if starts is not None and event.number == 0:
+            starts.first = time.perf_counter() - starts.began
+        elif starts is not None and len(starts.waits) < 1000:
+            starts.waits.append(event.waited)
+
+
 class Watch(Detector):
     """Takes the time of the first batch of each epoch."""
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._starts: weakref.WeakKeyDictionary[Any, _Starts] = weakref.WeakKeyDictionary()
+        self._waits: _Waits | None = None
 
     def on_epoch_began(self, event: Event) -> None:
         """Workers are being started."""
         loader = event.subject
         if loader.num_workers and not loader.persistent_workers:
-            starts = self._starts.setdefault(loader, _Starts())
+            if self._waits is None:
+                self._waits = _Waits()
+                self.stream.subscribe(self._waits)
+            starts = self._waits.starts.setdefault(loader, _Starts())
             starts.began, starts.waits = time.perf_counter() - event.took, []
-
-    def _of(self, loader: Any) -> _Starts | None:
-        return None if loader is None else self._starts.get(loader)  # it may be gone before its iterator
-
-    def on_batch(self, event: Event) -> None:
-        """The first one, or a later one."""
-        starts = self._of(event.subject)
-        if starts is None:
-            return
-        if event.number == 0:
-            starts.first = time.perf_counter() - starts.began
-        elif len(starts.waits) < 1000:
-            starts.waits.append(event.waited)
 
     def on_epoch_ended(self, event: Event) -> None:
         """Judges the epoch."""
-        starts = self._of(event.subject)
+        starts = None if self._waits is None else self._waits.of(event.subject)
         if starts is None or not starts.waits or not event.epoch.trains:
             return
         whole = time.perf_counter() - starts.began
