@@ -625,7 +625,7 @@ def _row(bug: Bug, home: Path, folder: Path) -> tuple[str, str]:
             others = ", ".join(seen.others)
         else:
             mended = "silent" if not seen.named else ", ".join(seen.named)
-            mended += f"; {seen.error[:90]}" if seen.error else ""
+            mended += f"; {seen.error[:90] or f'status {seen.status}'}" if seen.status != 0 else ""
     return result, f"{row} | {mended} | {others or '—'}"
 
 
