@@ -27,8 +27,9 @@ Patch = tuple[Any, str, Any, Any, int | None]
 _EVERY_STEP = 10
 """So many first steps are looked at in full."""
 
-_LARGEST_GAP = 64
-"""From a steady state on every such step is."""
+_GAPS = (1, 3, 5, 11, 17, 37, 67)
+"""Then one in so many, with each doubling of the steps fewer; odd, so that optimizers that take turns are both
+met."""
 
 _FREE_SECONDS = 2.0
 """So long watching may take before its share of the time counts."""
@@ -249,8 +250,8 @@ class Stream:
             return
         self._home = get_ident()
         self.step += 1
-        gap = min(_LARGEST_GAP, 1 << max(0, (self.step // _EVERY_STEP).bit_length()))
-        due = self.step < _EVERY_STEP or self.step % gap == 0
+        rarer = min((self.step // _EVERY_STEP).bit_length(), len(_GAPS) - 1)
+        due = self.step % _GAPS[rarer] == 0
         self.sampled = self._thorough or (due and not self._is_over_budget())
         if self._next_leaving is not None and self.step >= self._next_leaving:
             self._retire()
