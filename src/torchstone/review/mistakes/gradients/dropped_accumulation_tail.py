@@ -128,7 +128,7 @@ class Watch(Detector):
         self._groups: dict[int, _Group] = {}
         self._batch: tuple[int, int] | None = None
         self._count = 0
-        self._several = False
+        self._several = self._pending = False
 
     def on_batch(self, event: Event) -> None:
         """What the next gradients are of."""
@@ -143,6 +143,7 @@ class Watch(Detector):
             if account.gave == self.gradients.now:
                 batches = self._of(optimizer).batches
                 batches.add(self._batch)
+                self._pending = True
                 self._several = self._several or len(batches) > 1
 
     def on_epoch_ended(self, event: Event) -> None:
@@ -153,7 +154,7 @@ class Watch(Detector):
 
     def on_cleared(self, event: Event) -> None:
         """It may be lost now."""
-        if self._several:
+        if self._several and self._pending:  # most often a step has used what is cleared
             for optimizer, account in self.gradients.each():
                 if account.cleared == self.gradients.now:
                     group = self._of(optimizer)
@@ -173,6 +174,7 @@ class Watch(Detector):
         if fresh:
             group.sizes = (*group.sizes[-1:], fresh)
         group.clear()
+        self._pending = any(other.batches for other in self._groups.values())
         if self.stream.step > _STEPS and not self._several:
             self.stream.drop(self)
 
