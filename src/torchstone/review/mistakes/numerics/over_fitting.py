@@ -135,6 +135,8 @@ class Watch(Detector):
         """By name of the loss."""
         self._sums: dict[str, list[Any]] = {}
         """By name: of the evaluation pass that goes on, the sum, a tensor of ours, and how many."""
+        self._passing = False
+        """Whether a pass goes on: what is computed between two belongs to none."""
         self._places: dict[str, Place | None] = {}
         self._curves: weakref.WeakKeyDictionary[Any, dict[str, _Curve]] = weakref.WeakKeyDictionary()
         self._held_out: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
@@ -146,6 +148,7 @@ class Watch(Detector):
     def on_epoch_began(self, event: Event) -> None:
         """A pass, perhaps an evaluation."""
         self._sums.clear()
+        self._passing = True
         if event.subject not in self._held_out:
             self._held_out[event.subject] = is_held_out(names_of(event.subject, event.frame))
 
@@ -158,7 +161,7 @@ class Watch(Detector):
                 if len(losses) < _MOST:
                     losses.append(float(result.detach()))
             return
-        if self._training and result.numel() == 1:
+        if self._training and self._passing and result.numel() == 1:
             held = self._sums.get(event.name)
             if held is None:
                 self._sums[event.name] = [result.detach().double(), 1]
@@ -170,9 +173,10 @@ class Watch(Detector):
     def on_epoch_ended(self, event: Event) -> None:
         """The mean of an evaluation."""
         loader, sums = event.subject, dict(self._sums)
+        self._sums.clear()
+        self._passing = False
         if not sums or not event.epoch.evaluates or not self._held_out.get(loader):
             return
-        self._sums.clear()
         self._restored = False
         curves = self._curves.setdefault(loader, {})
         for name, (total, count) in sums.items():
