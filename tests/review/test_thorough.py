@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from tests.review.test_corpus import PROGRAMS, twin
 from tests.review.test_watch_corpus import marks, places
 
 from torchstone.review.catalogue import load_catalogue
+from torchstone.review.reach import Reach
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 HERE = Path(__file__).parent
@@ -85,6 +87,7 @@ def test_the_program_with_an_inverted_mask_is_found(tmp_path: Path, watch: Ask) 
     assert found == {"TS313"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder",
     [folder for folder in PROGRAMS if not folder.name.startswith("TS9")],
@@ -111,3 +114,47 @@ def test_a_script_ends_as_it_does_unwatched(script: Path, run: Ask) -> None:
 def test_every_mistake_that_needs_it_says_so() -> None:
     needing = {m.code for m in load_catalogue() if getattr(m.detector, "THOROUGH", False)}
     assert needing == {"TS310", "TS312", "TS313"}
+
+
+SEEN: list[float] = []
+
+
+class Computing(torch.nn.Linear):  # type: ignore[name-defined, misc, unused-ignore]
+    """Computes, and remembers what it did, in a list, in itself and in what its class has."""
+
+    options = SimpleNamespace(scale=2.0)
+
+    def forward(self, x: Any) -> Any:
+        SEEN.append(float(x.sum()))
+        self.count = getattr(self, "count", 0) + 1
+        return super().forward(x) * self.options.scale
+
+
+class Writing(Computing):
+    """Writes into a file."""
+
+    def forward(self, x: Any) -> Any:
+        self.tell(x)
+        return super().forward(x)
+
+    def tell(self, x: Any) -> None:
+        with open("/dev/null", "w") as file:
+            file.write(str(x))
+
+
+def test_what_a_call_leaves_behind_is_put_back() -> None:
+    net = Computing(2, 1)
+    reach = Reach(net)
+    assert reach.clean, reach.why
+    with reach.put_back():
+        net(torch.ones(1, 2))
+        assert (SEEN, net.count) == ([2.0], 1)
+        net.options.scale = 3.0
+    assert (SEEN, hasattr(net, "count"), net.options.scale) == ([], False, 2.0)
+
+
+def test_what_cannot_be_put_back_is_not_called() -> None:
+    assert not Reach(Writing(2, 1)).clean
+    hooked = Computing(2, 1)
+    hooked.register_forward_hook(lambda *given: SEEN.append(1.0))
+    assert not Reach(hooked).clean

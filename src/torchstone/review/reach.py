@@ -72,6 +72,7 @@ class Reach:
         self._parts = {id(part) for part in module.modules()}
         self._own = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
         self._seen: dict[int, Any] = {}
+        self._classes: set[int] = set()
         self._names: set[str] = set()
         self._undo: list[Callable[[], Any]] = []
         self._waiting: list[Any] = []
@@ -118,7 +119,7 @@ class Reach:
         methods: dict[str, types.FunctionType | None] = {}
         for each in reversed(own):
             methods |= {name: _function(value) for name, value in vars(each).items()}
-            self._waiting += [value for name, value in vars(each).items() if isinstance(value, _CONTAINERS)]
+            self._keep_attributes(each)
         wanted = [name for name in methods if name != "__init__"] if names is None else list(names)
         done: set[str] = set()
         while wanted:
@@ -128,6 +129,28 @@ class Reach:
                 self._waiting.append(function)
                 wanted += _named(function.__code__)
             done.add(name)
+
+    def _keep_attributes(self, kind: type) -> None:
+        """The attributes of a class that are no methods."""
+        if id(kind) in self._classes:
+            return
+        self._classes.add(id(kind))
+        own = {
+            name: value
+            for name, value in vars(kind).items()
+            if _function(value) is None and not name.startswith(("__", "_abc"))
+        }
+        names = set(vars(kind))
+        self._waiting += own.values()
+
+        def undo() -> None:
+            for name in set(vars(kind)) - names:
+                delattr(kind, name)
+            for name, value in own.items():
+                if vars(kind).get(name) is not value:
+                    setattr(kind, name, value)
+
+        self._undo.append(undo)
 
     def _visit(self, value: Any) -> None:
         if isinstance(value, _PLAIN) or id(value) in self._seen:
@@ -269,6 +292,8 @@ def _is_users_class(kind: type) -> bool:
 
 def _function(value: Any) -> types.FunctionType | None:
     """The function behind a method, a static one, or a property."""
+    if isinstance(value, functools.cached_property):
+        return _function(value.func)
     value = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
     value = getattr(value, "__wrapped__", value) if not isinstance(value, types.FunctionType) else value
     return value if isinstance(value, types.FunctionType) else None
