@@ -187,12 +187,12 @@ class Gradients:
         self.now += 1
         self.backward = self.now
         self.passes.clear()
-        place = event.place if self._stream.sampled else None
         for _, account in self._known.values():
             if account.took():
                 account.gave = self.now
                 account.gave_first = account.gave_first or self.now
-                account.gave_place = place or account.gave_place
+                if self._stream.sampled or account.gave_place is None:
+                    account.gave_place = event.place or account.gave_place
 
     def on_gradient(self, event: Event) -> None:
         """Gradients that are returned."""
@@ -213,10 +213,10 @@ class Gradients:
                 if account.shares(optimizer, subject)
             ]
         )
-        place = event.place if self._stream.sampled else None
         for _, account in cleared:
             account.cleared = self.now
-            account.cleared_place = place or account.cleared_place
+            if self._stream.sampled or account.cleared_place is None:
+                account.cleared_place = event.place or account.cleared_place
 
     def on_step_began(self, event: Event) -> None:
         """An optimizer is at work."""

@@ -165,7 +165,7 @@ class Watch(Detector):
         """What is used, and together with what."""
         group = self._of(event.subject)
         count, fresh = len(group.batches), len(group.batches) - group.carried
-        if count and self.stream.sampled:
+        if count and (self.stream.sampled or group.step is None):
             group.step, group.backward = event.place, self.gradients.of(event.subject).gave_place
         if group.carried and count == group.period:
             group.straddles = True
