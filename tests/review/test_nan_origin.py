@@ -146,3 +146,20 @@ def test_a_replayed_batch_leaves_no_trace(name: str, monkeypatch: pytest.MonkeyP
     for (state, number), (other, expected) in zip(watched, plain, strict=True):
         assert torch.equal(number, expected)
         assert all(torch.equal(a.nan_to_num(7), b.nan_to_num(7)) for a, b in zip(state, other, strict=True))
+
+
+def test_what_is_computed_before_a_loss_module_is_not_taken_for_the_batch() -> None:
+    torch.manual_seed(0)
+    model, criterion = nn.Linear(4, 3), nn.NLLLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watcher = Watcher(codes=frozenset({"TS601"}))
+    watcher.start()
+    try:
+        loss = criterion(torch.log(model(torch.randn(16, 4))), torch.arange(16) % 3)
+        loss.backward()
+        optimizer.step()
+    finally:
+        report = watcher.stop()
+    (finding,) = report.findings
+    assert finding.evidence["operation"] == "log"
+    assert "batch" not in finding.message

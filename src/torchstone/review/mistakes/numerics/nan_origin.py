@@ -90,6 +90,9 @@ _CALLS = 8
 _REPLAYS = 8
 """So often a batch is given once more, where nothing is found."""
 
+_FEW = 3
+"""So many samples are named in the message; more are in the evidence."""
+
 _UNDRAWN = 5
 """After so many steps without a random number, the random state is kept in sampled steps only."""
 
@@ -216,6 +219,8 @@ class Watch(Detector):
             tracer, output = replaying.replay(call.module(), *call.held, call.state)
             bad = next((one for one in tensors(output) if replaying.is_bad(one)), None)
             origin = None if bad is None else tracer.origin(bad)
+            if origin is not None and getattr(origin.holder, "grad_fn", None) is not None:
+                break  # a loss that is a module was given what is bad already: computed outside of any
             if origin is not None:
                 self._pending = self._forward_finding(origin, call, event.place)
                 return
@@ -248,7 +253,8 @@ class Watch(Detector):
         half = origin.dtype == "float16" and not origin.nan
         where = self._within(origin.module)
         return {
-            "message": f"The first {what} is made by `{name}`{where}{_of(origin.inputs)}",
+            "message": f"The first {what} is made by `{name}`{where}{_of_forward(name, origin.inputs)}"
+            f"{_at(origin.rows)}",
             "fix": "Use bfloat16, whose range is that of float32, or keep this operation in float32."
             if half
             else _FIXES.get(name),
@@ -372,6 +378,21 @@ def _of(ranges: list[dict[str, Any]]) -> str:
         return ""
     first = ranges[0]
     return f", whose input is from {first['least']:.4g} to {first['greatest']:.4g}"
+
+
+def _of_forward(name: str, ranges: list[dict[str, Any]]) -> str:
+    """The range of the input that matters: of a division the divisor, where it can be 0."""
+    divisor = ranges[1] if name == "div" and len(ranges) == 2 else {}
+    if not divisor.get("least", 1.0) <= 0 <= divisor.get("greatest", 0.0):
+        return _of(ranges)
+    return f", whose divisor is from {divisor['least']:.4g} to {divisor['greatest']:.4g}"
+
+
+def _at(rows: list[int]) -> str:
+    """The samples of the batch, where they are few."""
+    if not 1 <= len(rows) <= _FEW:
+        return ""
+    return f", at sample{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))} of the batch"
 
 
 def _tail(loss: Any) -> tuple[str | None, list[dict[str, Any]]]:
