@@ -366,3 +366,28 @@ def test_a_warning_of_torch_names_the_line_that_it_named_unwatched(tmp_path: Pat
     plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "--select", "TS101", "train.py")
     assert "train.py:3: UserWarning: Using a target size" in plain.stderr
     assert watched.stderr.startswith(plain.stderr)
+
+
+@pytest.mark.parametrize("option", [[], ["-W", "ignore::UserWarning"], ["-W", "always"], ["-W", "error"]])
+def test_a_warning_from_inside_of_torch_is_about_the_line_that_called_it(
+    tmp_path: Path, option: list[str]
+) -> None:
+    script(
+        tmp_path,
+        """
+        import torch
+
+        x = torch.ones(2)
+        for _ in range(2):
+            torch.tensor(x)
+        torch.tensor(x)
+        """,
+    )
+    plain = python(tmp_path, *option, "train.py")
+    watched = python(tmp_path, *option, "-m", "torchstone", "watch", "--select", "TS101", "train.py")
+    assert watched.returncode == plain.returncode
+    if "error" not in str(option):
+        assert plain.stderr.count("To copy construct") == {"ignore": 0, "always": 3}.get(
+            next((word.split(":")[0] for word in option[1:]), ""), 2
+        )
+        assert watched.stderr.startswith(plain.stderr)

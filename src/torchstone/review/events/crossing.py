@@ -17,10 +17,14 @@ import threading
 import time
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from torchstone.review.places import is_users
 from torchstone.review.stream import Stream
+
+_STEPS = 64
+"""Where there is no other device, nothing is looked for after so many steps."""
 
 _READING = {
     "item": ".item()",
@@ -37,10 +41,11 @@ _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def install(stream: Stream) -> None:
     """Replaces methods of tensors that read or move values."""
     state = threading.local()
+    until = None if torch.accelerator.is_available() else _STEPS
     for name, shown in _READING.items():
-        stream.replace(Tensor, name, _reading(stream, shown, getattr(Tensor, name), state))
+        stream.replace(Tensor, name, _reading(stream, shown, getattr(Tensor, name), state), until=until)
     for name in ("to", "cuda"):
-        stream.replace(Tensor, name, _moving(stream, f".{name}()", getattr(Tensor, name)))
+        stream.replace(Tensor, name, _moving(stream, f".{name}()", getattr(Tensor, name)), until=until)
 
 
 def _reading(stream: Stream, name: str, original: Any, state: threading.local) -> Any:
