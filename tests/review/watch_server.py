@@ -1,7 +1,8 @@
 """Runs programs watched, each in a fork of one process that has imported torch already.
 
 Reads one JSON document a line from stdin, `{"folder": ..., "script": ...}`, perhaps with `"thorough": true`,
-and answers each with one line, `{"findings": [...], "failures": [...], "error": "..." or null, "output": "..."}`.
+and answers each with one line, `{"findings": [...], "failures": [...], "error": "..." or null,
+"output": "..."}`.
 """
 
 from __future__ import annotations

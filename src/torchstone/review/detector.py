@@ -121,7 +121,6 @@ class Detector:
             cause if cause is not None else place,
         )
 
-
     def right(self, place: Place | None, needed: int = 3) -> None:
         """Says that a line, being executed, does not have the mistake: a finding in its source is withdrawn.
 

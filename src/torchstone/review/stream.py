@@ -28,8 +28,8 @@ _EVERY_STEP = 10
 """So many first steps are looked at in full."""
 
 _GAPS = (1, 3, 5, 11, 17, 37, 67)
-"""Then one in so many, with each doubling of the steps fewer; odd, so that optimizers that take turns are both
-met."""
+"""Then one in so many, with each doubling of the steps fewer; odd, so that of optimizers that take turns each
+is met."""
 
 _FREE_SECONDS = 2.0
 """So long watching may take before its share of the time counts."""
