@@ -87,6 +87,16 @@ GOOD = (
     train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
     test_loader = DataLoader(test_set, batch_size=64)
     """,
+    """
+    from torch.utils.data import DataLoader, random_split
+    from torchvision import datasets, transforms
+
+    train_set = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+    train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
+    train_set, val_set = random_split(train_set, [50000, 10000])
+    train_loader = DataLoader(train_set, batch_size=64, shuffle=True)  # takes the other's place
+    val_loader = DataLoader(val_set, batch_size=64)
+    """,
 )
 
 _MEANT = ("overfit", "sanity", "memori", "full", "final", "all_", "whole")
@@ -106,6 +116,7 @@ def check(file: File) -> Iterator[Finding]:
         return
     made = [each for each in loaders(file) if each.is_plain and each.dataset is not None]
     training = [each for each in made if each.is_for_training and each.frame.file is file]
+    training = [each for each in training if each.trains or not _is_replaced(file, each, made)]
     together: dict[Scope, list[Loader]] = {}
     for each in training:
         together.setdefault(_place(each), []).append(each)
@@ -158,6 +169,34 @@ def _held_out_data(file: File, node: ast.AST) -> str | None:
 def _place(loader: Loader) -> Scope:
     """Where a loader is made: the loaders of one function, or of one class, are used in one run."""
     return loader.frame.scope.method_of or loader.frame.scope
+
+
+def _is_replaced(file: File, loader: Loader, made: list[Loader]) -> bool:
+    """Whether another loader takes its name, further down in the same block, before anything reads it."""
+    for later in made:
+        names = [name for name in loader.names if name in later.names]
+        first, second = loader.call.end_lineno or 0, later.call.lineno
+        if names and first < second and _block(file, loader.call) == _block(file, later.call):
+            read = (
+                node
+                for node in file.index.nodes[ast.Name]
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names
+            )
+            return not any(first < node.lineno < second for node in read)
+    return False
+
+
+def _block(file: File, call: ast.Call) -> tuple[int, str] | None:
+    """The statements that the one of a call is among."""
+    node: ast.AST = call
+    for parent in file.index.ancestors(call):
+        if isinstance(node, ast.stmt):
+            fields = (
+                name for name, value in ast.iter_fields(parent) if isinstance(value, list) and node in value
+            )
+            return (id(parent), next(fields, ""))
+        node = parent
+    return None
 
 
 def _shared(trained: Loader, evaluated: Loader) -> Rows | None:
