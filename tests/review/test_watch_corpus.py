@@ -31,7 +31,7 @@ WATCHED = sorted((HERE / "watched").rglob("*.py"))
 SEEN = {
     mistake.code: mistake
     for mistake in load_catalogue()
-    if mistake.detector is not None and not getattr(mistake.detector, "THOROUGH", False)
+    if mistake.detector is not None and not mistake.detector.OPTION
 }
 EXPLAINED = {
     code
@@ -42,13 +42,16 @@ EXPLAINED = {
 UNTIMED = {"TS701", "TS705", "TS712"}
 """Advice that does not depend on how busy the machine is."""
 
+TOO_SMALL = {"TS413"}
+"""The pictures of its program have 8 x 8 points, too few to tell neighbours; a script of `watched/` has larger."""
+
 ON_DEVICE = {"TS701", "TS705"}
 """The codes of mistakes whose examples have none of it on a CPU; scripts of `watched/` show it there."""
 
 BAD = [
     (f"{mistake.code}-{i}", example.code)
     for mistake in load_catalogue()
-    if mistake.check is None and mistake.code != "TS612"  # seen with a flag: `test_overfit_batch.py`
+    if mistake.check is None and (mistake.detector is None or not mistake.detector.OPTION)
     for i, example in enumerate(mistake.bad)
 ]
 GOOD = [(f"{mistake.code}-{i}", code) for mistake in load_catalogue() for i, code in enumerate(mistake.good)]
@@ -124,7 +127,7 @@ def test_the_mistake_of_a_program_is_seen(folder: Path, tmp_path: Path, run: Run
     answer = run(shutil.copytree(folder, tmp_path / "program"), "train.py")
     expected, found = marks(folder), places(answer)
     assert set(found) <= {code for code, _, _ in expected}
-    for code in {code for code, _, _ in expected} & set(SEEN):
+    for code in {code for code, _, _ in expected} & set(SEEN) - TOO_SMALL:
         if answer["error"] is None and code in EXPLAINED:
             continue  # this machine has no GPU for it to fail on
         assert found.get(code, set()) & expected, (code, found, answer["error"])

@@ -57,7 +57,7 @@ def _print_list() -> None:
     from torchstone.review.catalogue import load_catalogue
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("code", "name", "severity", "fix"):
+    for column in ("code", "name", "severity", "found by", "fix"):
         table.add_column(column, no_wrap=True)
     table.add_column("what is wrong")
     styles = {"error": "red", "warning": "yellow", "advice": "cyan"}
@@ -65,5 +65,6 @@ def _print_list() -> None:
         style = styles[mistake.severity]
         fix = "yes" if mistake.can_fix else ""
         severity = f"[{style}]{mistake.severity}[/]"
-        table.add_row(mistake.code, mistake.name, severity, fix, mistake.title.replace("`", ""))
+        found = ", ".join(command.split()[0] for command in mistake.found_by)
+        table.add_row(mistake.code, mistake.name, severity, found, fix, mistake.title.replace("`", ""))
     output_console().print(table)

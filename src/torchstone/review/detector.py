@@ -36,6 +36,9 @@ class Detector:
     look is done in sampled steps only (`self.stream.sampled`, or the mark `sampled` on the method).
     """
 
+    OPTION: ClassVar[str] = ""
+    """The option of `torchstone watch` without which it is not looked for."""
+
     AFTER: ClassVar[tuple[str, ...]] = ()
     """Kinds of events without which there is nothing to look for: before one of them has come, no other is
     told but the end."""

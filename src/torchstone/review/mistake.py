@@ -96,6 +96,14 @@ class Mistake:
         """Whether a program can mend at least one of its examples."""
         return any(example.fixed is not None for example in self.bad)
 
+    @property
+    def found_by(self) -> list[str]:
+        """The commands that find it: `check` reads source, `watch` looks at a run, perhaps with an option."""
+        found = ["check"] if self.check is not None else []
+        if self.detector is not None:
+            found.append(f"watch {self.detector.OPTION}".rstrip())
+        return found
+
 
 def read_mistake(module: ModuleType) -> Mistake:
     """The mistake that a module under `mistakes/` defines."""

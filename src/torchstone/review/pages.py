@@ -14,6 +14,8 @@ _SEVERITIES = {
     "warning": "a warning: wrong unless it is meant",
     "advice": "advice, which is off by default",
 }
+_LEGEND = """`torchstone check` finds a mistake by reading source, `torchstone watch` by looking at a program
+that runs. Where one of them is not named, it cannot tell this mistake for sure."""
 _NOTE = "<!-- made from {path} by python -m torchstone.review.pages; change that file -->\n"
 
 
@@ -23,7 +25,8 @@ def page(mistake: Mistake) -> str:
     parts = [
         f"# {mistake.name} ({mistake.code})",
         f"{mistake.title}",
-        f"This is {_SEVERITIES[mistake.severity]}.{fix}",
+        f"This is {_SEVERITIES[mistake.severity]}. It is found by "
+        f"{' and '.join(f'`torchstone {command}`' for command in mistake.found_by)}.{fix}",
     ]
     parts += [f"## {title}\n\n{text}" for title, text in mistake.sections.items() if title != "References"]
     if mistake.bad:
@@ -38,17 +41,24 @@ def page(mistake: Mistake) -> str:
 
 def overview() -> str:
     """The page that lists all mistakes by family."""
-    lines = ["# The mistakes that `torchstone check` finds", ""]
+    lines = ["# The mistakes that torchstone finds", "", _LEGEND, ""]
     for family in FAMILIES.values():
         members = [mistake for mistake in load_catalogue() if mistake.family == family]
         if members:
-            lines += [f"## {family.title()}", "", "| code | name | severity | fix | what is wrong |"]
-            lines.append("| --- | --- | --- | --- | --- |")
+            lines += [
+                f"## {family.title()}",
+                "",
+                "| code | name | severity | found by | fix | what is wrong |",
+            ]
+            lines.append("| --- | --- | --- | --- | --- | --- |")
             for mistake in members:
                 title = mistake.title.replace("|", "\\|").replace("\n", " ")
                 fix = "yes" if mistake.can_fix else ""
                 link = f"[{mistake.code}]({mistake.code}.md)"
-                lines.append(f"| {link} | `{mistake.name}` | {mistake.severity} | {fix} | {title} |")
+                found = ", ".join(mistake.found_by)
+                lines.append(
+                    f"| {link} | `{mistake.name}` | {mistake.severity} | {found} | {fix} | {title} |"
+                )
             lines.append("")
     return "\n".join(lines)
 
@@ -82,6 +92,7 @@ def to_json(mistake: Mistake) -> dict[str, Any]:
         "family": mistake.family,
         "title": mistake.title,
         "can_fix": mistake.can_fix,
+        "found_by": mistake.found_by,
         "sections": mistake.sections,
         "bad": [{"code": example.code, "fixed": example.fixed} for example in mistake.bad],
         "good": list(mistake.good),

@@ -92,7 +92,7 @@ class Watcher:
             detector
             for mistake in load_catalogue()
             if mistake.detector is not None and (codes is None or mistake.code in codes)
-            if thorough or not getattr(mistake.detector, "THOROUGH", False)
+            if thorough or mistake.detector.OPTION != "--thorough"
             if overfit is None or not mistake.code.startswith(_OF_DATA)
             if (detector := self._made(mistake)) is not None
         ]

@@ -2,7 +2,10 @@
 
 ## What it does
 Follows arrays of OpenCV, Pillow, matplotlib and numpy whose last dimension is that of the channels, and
-reports a `view` or `reshape` to a shape with the channels before height and width.
+reports a `view` or `reshape` to a shape with the channels before height and width. While the program runs,
+the pictures that come to the first `Conv2d` of three channels are read both ways: where neighbours are less
+than half as different when the channels are read last, across and down and in two batches, the channels were
+never moved.
 
 ## Why is this bad?
 `view` and `reshape` keep the order of the values in memory and only cut it anew. What should be the red
@@ -18,14 +21,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
+from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arguments import whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import reaching
 from torchstone.review.syntax.pictures import ChannelsLast, channels_last
+
+if TYPE_CHECKING:
+    from torchstone.review.places import Place
+    from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS413"
 NAME = "channel-order"
@@ -160,4 +170,74 @@ def _finding(file: File, call: ast.Call, array: ast.expr, picture: ChannelsLast)
         why="the shapes are right and every picture is scrambled",
         fix=Fix(f"Use `permute{order}` of a tensor, or `transpose{order}` of an array."),
         related=(made,),
+    )
+
+
+_PICTURES = 16
+"""So many of a batch are looked at."""
+
+_SMALLEST = 16
+"""Smaller pictures say little about neighbours."""
+
+_SMOOTHER = 0.5
+"""So different are neighbours at the most, beside those of the way in which the pictures are given."""
+
+_BATCHES = 2
+
+
+class Watch(Detector):
+    """Looks at the pictures that come to the first layers of convolution, in the first sampled steps."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._looks = self._scrambled = 0
+        self._place: Place | None = None
+
+    @sampled
+    def on_forward_began(self, event: Event) -> None:
+        """A model is called."""
+        self._place = event.place
+
+    @sampled
+    def on_forward(self, event: Event) -> None:
+        """One of its layers was."""
+        layer = event.subject
+        if type(layer).__name__ != "Conv2d" or layer.in_channels != 3 or not event.args:
+            return
+        ratios = _ratios(event.args[0])
+        if ratios is None:
+            return
+        self._looks += 1
+        self._scrambled += max(ratios) < _SMOOTHER
+        if self._scrambled == _BATCHES == self._looks:
+            self.found(
+                f"The pictures that `{self.names.module(layer)}` is given still have their channels last: "
+                f"read so, neighbours are {1 / max(ratios):.2g} times as alike as in the shape they have",
+                why="`view` and `reshape` cut the values anew and move none: the pictures are scrambled",
+                place=self._place,
+                fix="Move the channels with `permute(0, 3, 1, 2)`, where the pictures are made.",
+                shape=list(event.args[0].shape),
+                differences=[round(ratio, 3) for ratio in ratios],
+            )
+        if self._looks >= _BATCHES:
+            self.stream.drop(self)
+
+
+def _ratios(pictures: Any) -> tuple[float, float] | None:
+    """How different neighbours are with the channels read last, beside how they are: across, down."""
+    if getattr(pictures, "ndim", 0) != 4 or pictures.requires_grad or pictures.is_sparse or pictures.is_meta:
+        return None
+    values = pictures.detach()[:_PICTURES].float()
+    count, channels, height, width = values.shape
+    if count < _PICTURES // 2 or min(height, width) < _SMALLEST:
+        return None
+    # Read anew on purpose, as if they were never moved.
+    last = values.flatten().unflatten(0, (count, height, width, channels))
+    across = float((values[..., 1:] - values[..., :-1]).abs().mean())
+    down = float((values[:, :, 1:] - values[:, :, :-1]).abs().mean())
+    if not 0 < across < float("inf") or not 0 < down < float("inf"):
+        return None
+    return (
+        float((last[:, :, 1:] - last[:, :, :-1]).abs().mean()) / across,
+        float((last[:, 1:] - last[:, :-1]).abs().mean()) / down,
     )

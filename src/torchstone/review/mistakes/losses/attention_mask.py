@@ -315,7 +315,7 @@ _FEWEST_STEPS = 4
 class Watch(Detector):
     """Looks whether a model that is trained on the next token sees it."""
 
-    THOROUGH = True
+    OPTION = "--thorough"
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -202,7 +202,7 @@ _FIXES = {
 class Watch(Detector):
     """Looks whether a sequence's output changes when it is filled up further."""
 
-    THOROUGH = True
+    OPTION = "--thorough"
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -308,7 +308,7 @@ _VIEWS = frozenset({"view", "reshape", "flatten", "unflatten", "view_as", "resha
 class Watch(Detector):
     """Looks whether samples reach each other's outputs through a view."""
 
-    THOROUGH = True
+    OPTION = "--thorough"
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

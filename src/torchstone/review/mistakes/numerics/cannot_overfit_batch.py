@@ -79,6 +79,8 @@ GOOD = (
 class Watch(Detector):
     """Reports a loss that did not fall on a batch that was repeated."""
 
+    OPTION = "--overfit-batch"
+
     AFTER = ("repeated",)
 
     def on_end(self, event: Event) -> None:
