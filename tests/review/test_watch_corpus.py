@@ -43,7 +43,7 @@ UNTIMED = {"TS701", "TS705", "TS712"}
 """Advice that does not depend on how busy the machine is."""
 
 TOO_SMALL = {"TS413"}
-"""The pictures of its program have 8 x 8 points, too few to tell neighbours; a script of `watched/` has larger."""
+"""The pictures of its program have 8 x 8 points, too few to tell neighbours; `watched/` has larger ones."""
 
 ON_DEVICE = {"TS701", "TS705"}
 """The codes of mistakes whose examples have none of it on a CPU; scripts of `watched/` show it there."""
