@@ -39,13 +39,13 @@ def _choosing(stream: Stream, name: str, original: Any) -> Any:
     def choose(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
         dimension = kwargs.get("dim", args[1] if len(args) > 1 else None)
-        if (dimension == 0 or dimension == -2) and type(dimension) is int and args and not stream.quiet:
-            scores, places = args[0], result if name == "argmax" else result.indices
-            if isinstance(scores, Tensor) and scores.dim() == 2 and scores.is_floating_point():
+        if type(dimension) is not int or not args or stream.quiet:  # max(a, b): the second is no dimension
+            return result
+        scores, places = args[0], result if name == "argmax" else result.indices
+        if isinstance(scores, Tensor) and scores.dim() == 2:
+            if dimension in (0, -2) and scores.is_floating_point():
                 stream.emit("chosen", scores, result=places)
-        elif (dimension == 1 or dimension == -1) and type(dimension) is int and args and not stream.quiet:
-            scores, places = args[0], result if name == "argmax" else result.indices
-            if isinstance(scores, Tensor) and scores.dim() == 2 and scores.shape[1] == 1 < scores.shape[0]:
+            elif dimension in (1, -1) and scores.shape[1] == 1 < scores.shape[0]:
                 stream.emit("chosen_of_one", scores, result=places)
         return result
 
