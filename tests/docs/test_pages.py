@@ -30,7 +30,7 @@ RUN = {"python", "shell", "console"}
 SHOWN = {"output", "text", "toml"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SKIP = re.compile(r"<!-- skip: (.+?) -->\s*\Z")
-TIME_LIMIT = 120
+TIME_LIMIT = 300
 """Seconds for one shell block."""
 
 
@@ -64,10 +64,10 @@ def fits(expected: str, actual: str) -> bool:
     return re.fullmatch(pattern, actual, re.DOTALL) is not None
 
 
-def run_shell(text: str, folder: Path, status: int = 0) -> str:
+def run_shell(text: str, folder: Path, status: int = 0, *, terminal: bool = False) -> str:
     """Runs a script in `folder` with this environment's programs first; gives its stdout.
 
-    It must end with `status`.
+    It must end with `status`. On a terminal stderr is seen too, and all lines in the order of their printing.
     """
     programs = str(Path(sys.executable).parent)
     environment = {
@@ -75,13 +75,15 @@ def run_shell(text: str, folder: Path, status: int = 0) -> str:
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")]),
         "NO_COLOR": "1",
         "COLUMNS": "100",
+        **({"PYTHONUNBUFFERED": "1"} if terminal else {}),
     }
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if terminal else subprocess.PIPE,
         text=True,
         check=False,
         timeout=TIME_LIMIT,
@@ -98,7 +100,7 @@ def run_console(text: str, folder: Path) -> None:
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
         status = re.search(r"# status (\d+)$", command)
-        printed = run_shell(command, folder, int(status[1]) if status else 0)
+        printed = run_shell(command, folder, int(status[1]) if status else 0, terminal=True)
         assert not expected.strip() or fits(expected, printed), f"{command}\nprinted\n{printed}"
 
 
@@ -279,6 +281,7 @@ def test_the_current_folder_is_never_removed(monkeypatch: pytest.MonkeyPatch) ->
         "shell\nexit 3",
         "shell\nfalse | true",
         "console\n$ echo one\ntwo",
+        "console\n$ echo seen >&2\nnot seen",
         "console\n$ true # status 1",
         "output\nwithout a program",
         "bash\ntrue",
