@@ -132,6 +132,7 @@ def test_the_module_is_named(name: str, path: str, forward: bool) -> None:
     assert finding.evidence["samples"] == [1]
     assert finding.evidence["step"] == 2
     if forward:
+        assert finding.message.endswith("at sample 1 of the batch")
         line = (finding.line or 0) - 1
         assert Path(__file__).read_text().splitlines()[line].endswith("# POISON")
         assert finding.evidence["inputs"][1]["least"] == 0.0
