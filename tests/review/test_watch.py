@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from torchstone.cli.watch import split
+
 TRAINING = """
     import hashlib, sys
     import torch
@@ -391,3 +393,8 @@ def test_a_warning_from_inside_of_torch_is_about_the_line_that_called_it(
             next((word.split(":")[0] for word in option[1:]), ""), 2
         )
         assert watched.stderr.startswith(plain.stderr)
+
+
+@pytest.mark.parametrize("flag", ["--select", "--extend-select", "--ignore", "--budget", "--format", "-o"])
+def test_the_value_of_a_flag_is_not_the_script(flag: str) -> None:
+    assert split([flag, "value", "train.py", "-m"]) == [flag, "value", "--", "train.py", "-m"]

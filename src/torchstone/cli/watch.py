@@ -25,17 +25,7 @@ def split(arguments: list[str]) -> list[str]:
             return [*arguments[: place + 1], *(() if word == "--" else ("--",)), *arguments[place + 1 :]]
         if not word.startswith("-"):
             return [*arguments[:place], "--", *arguments[place:]]
-        if word in (
-            "--format",
-            "--output",
-            "-o",
-            "--fail-on",
-            "--stop-on",
-            "--select",
-            "--ignore",
-            "--budget",
-            "--overfit-steps",
-        ):
+        if word in _WITH_VALUE:
             next(waiting, None)
     return arguments
 
