@@ -6,7 +6,8 @@ regression loss that is given `(N, 1)` and `(N,)`.
 
 A watched run compares the shapes that each regression loss is given: the same rows, of which one side has a
 dimension more. Pairs that were made with as many dimensions on both sides, as in quantile regression, are
-meant.
+meant. Of a loss that is written out, such as `((outputs - targets) ** 2).mean()`, it looks at the shapes in
+the graph: outputs of a model, as they come, whose difference from what needs no gradient has all pairs.
 
 ## Why is this bad?
 The two are broadcast to `(N, N)`: the loss is the mean over all pairs. Its best answer is the mean of the
@@ -21,17 +22,21 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.detector import Detector
+from torchstone.review.assignments import made_at, name_given
+from torchstone.review.detector import Detector, sampled
+from torchstone.review.graphs import operation, shape
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.arrays import Array, array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import loss_calls
 
 if TYPE_CHECKING:
+    from torchstone.review.places import Place
     from torchstone.review.stream import Event
+    from torchstone.review.watcher import Watcher
 
 CODE = "TS306"
 NAME = "broadcast-loss"
@@ -148,8 +153,64 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+_FEW = 4
+"""So many operations are looked through between a loss and the difference."""
+
+_FEWEST = 3
+_TIMES = 2
+
+
 class Watch(Detector):
-    """Looks at the shapes that a regression loss is given, at every step."""
+    """Looks at the shapes that a regression loss is given, at every step, and at those in graphs."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(watcher)
+        self._outputs: dict[int, tuple[int, ...]] = {}
+        """By number of the operation that made it, the shape of what a model gave since the last backward."""
+        self._times: dict[Place | None, int] = {}
+
+    @sampled
+    def on_forward(self, event: Event) -> None:
+        """An output of one number for each sample."""
+        node = getattr(event.output, "grad_fn", None)
+        if event.root and node is not None:
+            sizes = tuple(event.output.shape)
+            if sizes in ((sizes[0],), (sizes[0], 1)) if sizes else False:
+                self._outputs[node._sequence_nr()] = sizes
+
+    @sampled
+    def on_backward(self, event: Event) -> None:
+        """A loss that is written out: seen at a second step, it is how the loss is computed."""
+        outputs, self._outputs = self._outputs, {}
+        difference = _squared(event.subject) if outputs else None
+        if difference is None:
+            return
+        result, side = shape(difference), _only_input(difference)
+        given = shape(side)
+        while operation(side) == "Squeeze" and _only_input(side) is not None:
+            side = _only_input(side)
+        made = outputs.get(side._sequence_nr())
+        if made is None or given is None or made[0] < _FEWEST or result != (made[0], made[0]):
+            return
+        place = event.place
+        self._times[place] = self._times.get(place, 0) + 1
+        if self._times[place] == _TIMES:
+            self._tell_written(event, given, made[0])
+
+    def _tell_written(self, event: Event, given: tuple[int, ...], rows: int) -> None:
+        frame, place = event.frame, event.place
+        name = None if frame is None or place is None else name_given(frame, place.line, event.subject)
+        line = made_at(frame, place.line, name) if name and frame is not None and place is not None else None
+        targets = (rows, 1) if len(given) == 1 else (rows,)
+        self.found(
+            f"The outputs are {given}, the targets {targets}, and their difference is {(rows, rows)}: every "
+            "row is compared with every other",
+            why="the two are broadcast, and the best answer is the mean of the targets for all inputs",
+            place=line or place,
+            fix="Give both the same shape, such as with `squeeze(-1)` of the side that has a dimension more.",
+            related=((place, "the loss is gone back through here"),) if line else (),
+            shapes=[list(given), list(targets)],
+        )
 
     def on_loss(self, event: Event) -> None:
         """One look is enough: shapes do not lie."""
@@ -168,6 +229,26 @@ class Watch(Detector):
             shapes=[list(outputs), list(targets)],
             loss=event.name,
         )
+
+
+def _squared(loss: Any) -> Any:
+    """The node of the one difference whose squares or amounts a loss is the sum or mean of; None for none."""
+    node = getattr(loss, "grad_fn", None)
+    if operation(node) not in ("Mean", "Sum"):
+        return None
+    for _ in range(_FEW):
+        node = _only_input(node)
+        if operation(node) in ("Sub", "Rsub"):
+            return node if _only_input(node) is not None else None
+        if operation(node) not in ("Pow", "Abs", "Mul", "Sqrt", "Div"):
+            return None
+    return None
+
+
+def _only_input(node: Any) -> Any:
+    """The node of the one input with a graph, perhaps given twice as in `d * d`; None for none or several."""
+    inputs = list({id(each): each for each, _ in node.next_functions if each is not None}.values())
+    return inputs[0] if len(inputs) == 1 else None
 
 
 def _spread(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
