@@ -5,9 +5,10 @@ Compares some weights before and after a step, and reports an optimizer whose st
 as they were, time after time, although their gradients were not zero and the rate was not either. Further
 compares the training loss with that of always giving the one best answer: the classes' frequencies, or the
 mean of the targets. Reports a loss that is no lower after three passes over the training data and 400 steps,
-and does not fall any more, whether it lies flat or jumps up and down. Only targets that come with the batch
-are looked at, and a loss that goes back by itself, without others, to one optimizer whose rate does not grow
-any more: those of a GAN, and of what is meant to be confused, stay where they are on purpose.
+and does not fall any more, whether it lies flat or jumps up and down; one that falls a little each time, and
+ever faster, is on its way. Only targets that come with the batch are looked at, and a loss that goes back by
+itself, without others, to one optimizer whose rate does not grow any more: those of a GAN, and of what is
+meant to be confused, stay where they are on purpose.
 
 ## Why is this bad?
 A number can only be changed by what is not lost in rounding: about 1e-7 of it in float32, 1e-3 in float16 and
@@ -27,6 +28,7 @@ that is too high.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import weakref
 from collections import deque
@@ -281,6 +283,8 @@ class Watch(Detector):
             return
         if statistics.fmean(losses[_LOSSES // 2 :]) < _FALLS * statistics.fmean(losses[: _LOSSES // 2]):
             return
+        if _gathers_speed(seen):
+            return
         if sum(loss >= _NO_LOWER * least for loss in losses) < _LOSSES // 3:
             return  # a few that are far off
         line.told = True
@@ -302,6 +306,15 @@ class Watch(Detector):
             constant=least,
             passes=passes,
         )
+
+
+def _gathers_speed(seen: list[_Seen]) -> bool:
+    """Whether a loss is lower each time, and falls faster than before: it leaves a plateau."""
+    first, middle, last = seen[0], seen[len(seen) // 2], seen[-1]
+    if any(after.loss >= before.loss for before, after in itertools.pairwise(seen)):
+        return False
+    earlier = (first.loss - middle.loss) / max(1, middle.step - first.step)
+    return (middle.loss - last.loss) / max(1, last.step - middle.step) > earlier
 
 
 def _first(tensor: Any) -> tuple[float, ...]:
