@@ -94,3 +94,18 @@ def test_who_is_dropped_is_told_nothing_more() -> None:
     watched.drop(owner)
     watched.emit("forward")
     assert owner.told == ["forward"]
+
+
+def test_without_steps_few_calls_are_looked_at_in_full() -> None:
+    watched, found = stream(), []
+    for call in range(2000):
+        watched.called()
+        if watched.sampled:
+            found.append(call)
+    assert found[:60] == list(range(60))
+    assert 20 < len(found) - 64 < 40
+    watched.blind = True
+    watched.sampled = False
+    watched.called()
+    watched.advance()
+    assert not watched.sampled

@@ -19,7 +19,6 @@ class Sharding:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._away = False
 
     def on_optimizer_made(self, event: Event) -> None:
         """What it was given."""
@@ -32,20 +31,8 @@ class Sharding:
 
     def _look(self, optimizer: Any) -> None:
         held = (one for group in getattr(optimizer, "param_groups", ()) for one in group["params"])
-        if not self._away and any(is_part(one) for one in held):
-            self._away = True
-            self._keep_away()
-
-    def _keep_away(self) -> None:
-        stream, before = self._stream, self._stream.stepped
-
-        def stepped() -> None:
-            if before is not None:
-                before()
-            stream.sampled = False
-
-        stream.stepped = stepped
-        stream.sampled = False
+        if not self._stream.blind and any(is_part(one) for one in held):
+            self._stream.blind, self._stream.sampled = True, False
 
 
 def is_part(tensor: Any) -> bool:

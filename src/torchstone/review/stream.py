@@ -31,6 +31,9 @@ _GAPS = (1, 3, 5, 11, 17, 37, 67)
 """Then one in so many, with each doubling of the steps fewer; odd, so that of optimizers that take turns each
 is met."""
 
+_CALLS = 64
+"""After so many calls without a step, as in an evaluation or where no optimizer is, one in so many is."""
+
 _FREE_SECONDS = 2.0
 """So long watching may take before its share of the time counts."""
 
@@ -103,6 +106,8 @@ class Stream:
         """How many optimizer steps were done, of all optimizers."""
         self.sampled = True
         """Whether this step is looked at in full; cheap facts are gathered at every step."""
+        self.blind = False
+        """Whether values must not be looked at: no step is looked at in full any more."""
         self.quiet = 0
         """Above 0 nothing is seen: inside of compiled code, and while the watcher itself is at work."""
         self.backwards = 0
@@ -144,6 +149,8 @@ class Stream:
         self._home: int | None = None
         self._lock = threading.RLock()
         self._away = 0
+        self._calls = 0
+        """Of modules by the program since the last step."""
         self._next_leaving: int | None = None
 
     def subscribe(self, owner: Any) -> None:
@@ -250,9 +257,10 @@ class Stream:
             return
         self._home = get_ident()
         self.step += 1
+        self._calls = 0
         rarer = min((self.step // _EVERY_STEP).bit_length(), len(_GAPS) - 1)
         due = self.step % _GAPS[rarer] == 0
-        self.sampled = self._thorough or (due and not self._is_over_budget())
+        self.sampled = not self.blind and (self._thorough or (due and not self._is_over_budget()))
         if self._next_leaving is not None and self.step >= self._next_leaving:
             self._retire()
         if self.stepped is not None:
@@ -260,6 +268,12 @@ class Stream:
                 self.stepped()
             except Exception as error:
                 self.fail(error)
+
+    def called(self) -> None:
+        """The program calls a module: where no optimizer steps for long, few calls are looked at in full."""
+        self._calls += 1
+        if self._calls > _CALLS and not (self._thorough or self.blind or self._is_elsewhere()):
+            self.sampled = self._calls % _GAPS[-1] == 0 and not self._is_over_budget()
 
     def elapsed(self) -> float:
         """Seconds since the first event, up to the end."""

@@ -30,6 +30,7 @@ def install(stream: Stream) -> None:
             return original(self, *args, **kwargs)
         recording = is_grad_enabled()
         if not inner:
+            stream.called()
             stream.know(self, calling_frame())
             stream.emit("forward_began", self, args=args, kwargs=kwargs, recording=recording)
         state.depth = depth + 1
