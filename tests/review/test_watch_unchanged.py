@@ -261,6 +261,37 @@ EDGES = {
         runpy.run_module("part", run_name="__main__", alter_sys=True)
         print(sys.modules["__main__"] is before, "net" in vars(before))
     """,
+    "locals that are kept": """
+        import json, torch
+        def train(rate=0.1, epochs=2, size=4):
+            config = locals()
+            net = torch.nn.Linear(4, 1)
+            optimizer = torch.optim.SGD(net.parameters(), rate)
+            for _ in range(epochs):
+                x = torch.randn(size, 4)
+                optimizer.zero_grad()
+                torch.nn.functional.mse_loss(net(x), x[:, :1]).backward()
+                optimizer.step()
+            print(json.dumps(config))
+        train()
+    """,
+    "tensors that a function lets go of": """
+        import weakref, torch
+        from torch.utils.data import DataLoader, TensorDataset
+        def train():
+            net = torch.nn.Linear(2, 2)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            large = torch.zeros(1000, 1000)
+            held = weakref.ref(large)
+            loader = DataLoader(TensorDataset(torch.randn(8, 2), torch.randn(8, 2)), batch_size=4)
+            for x, y in loader:
+                optimizer.zero_grad()
+                torch.nn.functional.mse_loss(net(x), y).backward()
+                optimizer.step()
+            del large
+            print(held() is None)
+        train()
+    """,
     "counted operations": """
         import torch
         from torch.utils.flop_counter import FlopCounterMode

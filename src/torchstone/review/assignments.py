@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import FrameType
 from typing import TypeGuard
 
-from torchstone.review.places import Place
+from torchstone.review.places import Place, locals_of
 
 
 def made_at(frame: FrameType, line: int, name: str) -> Place | None:
@@ -32,7 +32,7 @@ def value_of(frame: FrameType, line: int, name: str) -> ast.expr | None:
 def name_given(frame: FrameType, line: int, value: object) -> str | None:
     """The name of a local variable that holds a value and stands on a line of a frame."""
     here = names_at(frame, line)
-    return next((name for name, held in frame.f_locals.items() if held is value and name in here), None)
+    return next((name for name, held in locals_of(frame).items() if held is value and name in here), None)
 
 
 def names_at(frame: FrameType, line: int) -> set[str]:

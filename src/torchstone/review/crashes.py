@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from torchstone.review.assignments import names_at
-from torchstone.review.places import UNSEEN, Place, is_users
+from torchstone.review.places import UNSEEN, Place, is_users, locals_of
 
 _KINDS = (
     ("memory", r"out of memory|DefaultCPUAllocator: (?:can't allocate|not enough) memory"),
@@ -129,8 +129,8 @@ class Crash:
         """The modules that were at work, the innermost last."""
         found = []
         for frame, _ in self.frames:
-            if frame.f_code.co_name == "_call_impl" and "self" in frame.f_locals:
-                local = frame.f_locals
+            local = locals_of(frame) if frame.f_code.co_name == "_call_impl" else {}
+            if "self" in local:
                 given = (*local.get("args", ()), *local.get("kwargs", {}).values())
                 found.append(Step(local["self"], tensors(given)))
         return found
@@ -138,7 +138,7 @@ class Crash:
     def loss(self) -> tuple[str, Any, Any] | None:
         """The loss that failed, with its outputs and targets."""
         for frame, _ in reversed(self.frames):
-            local = frame.f_locals
+            local = locals_of(frame)
             outputs, targets = local.get("input"), local.get("target")
             if _LOSSES.search(frame.f_code.co_name) and is_tensor(outputs) and is_tensor(targets):
                 return frame.f_code.co_name, outputs, targets
@@ -147,8 +147,9 @@ class Crash:
     def argument(self, name: str, function: str) -> Any:
         """A local variable of the innermost function of a name; None where there is none."""
         for frame, _ in reversed(self.frames):
-            if frame.f_code.co_name == function and name in frame.f_locals:
-                return frame.f_locals[name]
+            local = locals_of(frame) if frame.f_code.co_name == function else {}
+            if name in local:
+                return local[name]
         return None
 
     def backward_of(self) -> Any:
@@ -156,7 +157,7 @@ class Crash:
         for frame, _ in self.frames:
             if frame.f_code.co_name in ("backward", "grad"):
                 for name in ("self", "tensors", "outputs"):
-                    held = tensors(frame.f_locals.get(name))
+                    held = tensors(locals_of(frame).get(name))
                     if held:
                         return held[0]
         return None
@@ -172,7 +173,7 @@ class Crash:
         """The tensors that the innermost of the user's functions has by name."""
         if not self.users:
             return []
-        held = self.users[-1][0].f_locals
+        held = locals_of(self.users[-1][0])
         return [
             (name, value) for name, value in held.items() if is_tensor(value) and not name.startswith("_")
         ]

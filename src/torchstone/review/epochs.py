@@ -247,12 +247,13 @@ def bases_of(dataset: Any, indices: list[int]) -> tuple[Any, list[int]]:
 
 def names_of(loader: Any, frame: FrameType | None) -> set[str]:
     """What a loader, or the collection that it is in, is called in the program's frames from this one up."""
-    from torchstone.review.places import is_users  # not needed to read source, which has to start fast
+    # Not needed to read source, which has to start fast.
+    from torchstone.review.places import is_users, locals_of
 
     found: set[str] = set()
     while frame is not None:
         if is_users(frame.f_code.co_filename):
-            local = frame.f_locals
+            local = locals_of(frame)
             found.update(_names_in(local, loader))
             found.update(_names_in(getattr(local.get("self"), "__dict__", {}), loader))
             found.update(_names_in(frame.f_globals, loader))

@@ -10,6 +10,7 @@ from torchstone.review.assignments import made_at
 from torchstone.review.crashes import Crash, is_tensor, place_of, tensors
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
+from torchstone.review.places import locals_of
 
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
@@ -149,7 +150,7 @@ def _through_attribute(names: Names) -> Reuse | None:
 def _variable(crash: Crash) -> Reuse:
     """A variable of the user's whose own history is gone."""
     for frame, line in reversed(crash.users):
-        for name, value in frame.f_locals.items():
+        for name, value in locals_of(frame).items():
             if is_tensor(value) and value.grad_fn is not None and _is_freed(value.grad_fn):
                 return Reuse("shared", made_at(frame, line, name), place_of((frame, line)), name)
     return Reuse("unknown")

@@ -6,6 +6,8 @@ import weakref
 from types import FrameType
 from typing import Any
 
+from torchstone.review.places import locals_of
+
 _MOST_ROOTS = 64
 """So many modules that are called on their own are known by name; more are a program's own containers."""
 
@@ -61,7 +63,7 @@ def variable(value: Any, frame: FrameType | None) -> str | None:
     """The name that a value has in a frame: a local variable, an attribute of `self`, a global one."""
     if frame is None:
         return None
-    local = frame.f_locals
+    local = locals_of(frame)
     for name, held in local.items():
         if held is value and name != "self":
             return name

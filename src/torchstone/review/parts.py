@@ -7,7 +7,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torchstone.review.places import Place, is_users, place_of_frame
+from torchstone.review.places import Place, is_users, locals_of, place_of_frame
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -127,7 +127,7 @@ def _plain(cls: type) -> bool:
 
 def _outside(frame: FrameType | None, module: Any) -> FrameType | None:
     """The frame that asked for a module that is being made in a frame."""
-    while frame is not None and frame.f_locals.get("self") is module:
+    while frame is not None and locals_of(frame).get("self") is module:
         frame = frame.f_back
     return frame
 

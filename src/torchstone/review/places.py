@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import sysconfig
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -64,6 +65,61 @@ def shown(file: str) -> str:
 def calling_frame(depth: int = 1) -> FrameType | None:
     """The user's frame above the caller's."""
     return users_frame(sys._getframe(depth + 1))
+
+
+def locals_of(frame: FrameType) -> dict[str, Any]:
+    """A copy of the variables of a frame; looking at them leaves no trace.
+
+    Up to Python 3.12, `frame.f_locals` of a function is one dictionary, which is brought up to date when it
+    is read: the program may have it from `locals()`, and it keeps alive what it holds.
+    """
+    if sys.version_info >= (3, 13) or not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return dict(frame.f_locals)
+    earlier = _earlier_locals(frame)
+    before = None if earlier is None else dict(earlier)
+    held = frame.f_locals
+    found = dict(held)
+    if earlier is held and before is not None:
+        held.clear()
+        held.update(before)
+    elif _offset() is not None or sys.getrefcount(held) <= _UNHELD:
+        held.clear()
+    return found
+
+
+_UNHELD = 3
+"""The references to that dictionary where the program has none: of the frame, here, and while counting."""
+
+
+def _earlier_locals(frame: FrameType) -> dict[str, Any] | None:
+    """The dictionary of a frame's variables as it is before it is brought up to date; None for none yet."""
+    import ctypes  # not needed to read source, which has to start fast
+
+    offset = _offset()
+    address = None if offset is None else _address(frame, offset)
+    return None if address is None else ctypes.cast(address, ctypes.py_object).value
+
+
+@cache
+def _offset() -> int | None:
+    """Where CPython keeps that dictionary, among what it knows of a call; None where that is not sure."""
+    numbers = {(3, 11): 3, (3, 12): 5}
+    if sys.implementation.name != "cpython" or sys.version_info[:2] not in numbers:
+        return None
+    if hasattr(sys, "gettotalrefcount"):  # there objects have other heads
+        return None
+    here = locals()
+    offset = numbers[sys.version_info[:2]]
+    return offset if _address(sys._getframe(), offset) == id(here) else None
+
+
+def _address(frame: FrameType, offset: int) -> int | None:
+    import ctypes
+
+    # After its head and the frame below it, a frame points to what is known of the call.
+    word = ctypes.sizeof(ctypes.c_void_p)
+    call = ctypes.c_void_p.from_address(id(frame) + 3 * word).value
+    return None if call is None else ctypes.c_void_p.from_address(call + offset * word).value
 
 
 def unseen(function: Any) -> Any:

@@ -26,7 +26,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import tensors
 from torchstone.review.mistake import Example
-from torchstone.review.places import Place, is_users
+from torchstone.review.places import Place, is_users, locals_of
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.training import from_outside, goes_back, loss_of
@@ -281,8 +281,8 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
 
 def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
     """The variables of a function and the attributes of its object, by name."""
-    local = frame.f_locals
-    yield from list(local.items())
+    local = locals_of(frame)
+    yield from local.items()
     yield from [(f"self.{name}", value) for name, value in getattr(local.get("self"), "__dict__", {}).items()]
 
 

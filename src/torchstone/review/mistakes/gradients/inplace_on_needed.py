@@ -29,6 +29,7 @@ from torchstone.review.calls import Call
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import locals_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.gradients import gradient_sources
@@ -402,7 +403,7 @@ class Watch(Detector):
     def _by_user(self, crash: Crash) -> None:
         changed = []
         for frame, line in reversed(crash.users):
-            for name, tensor in frame.f_locals.items():
+            for name, tensor in locals_of(frame).items():
                 if hasattr(tensor, "grad_fn") and tensor._version:
                     place = changed_before(frame, line, name)
                     changed += [(name, place)] if place is not None else []

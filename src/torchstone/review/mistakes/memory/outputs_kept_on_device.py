@@ -28,6 +28,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.gradients import tensors
 from torchstone.review.leaves import leaves
 from torchstone.review.mistake import Example
+from torchstone.review.places import locals_of
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
@@ -338,8 +339,9 @@ def _holder(frame: FrameType | None, output: Any) -> str | None:
     """The list of a function, or of its object, that has an output; perhaps beside other things."""
     if frame is None:
         return None
-    own = getattr(frame.f_locals.get("self"), "__dict__", {})
-    named = [*frame.f_locals.items(), *((f"self.{name}", value) for name, value in own.items())]
+    local = locals_of(frame)
+    own = getattr(local.get("self"), "__dict__", {})
+    named = [*local.items(), *((f"self.{name}", value) for name, value in own.items())]
     for name, value in named:
         if isinstance(value, list) and any(one is output for first in value[:2] for one in tensors(first)):
             return f"`{name}`"

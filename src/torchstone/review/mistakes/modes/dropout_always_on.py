@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Edit, Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import locals_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
 
@@ -225,7 +226,7 @@ def _module(frame: FrameType) -> Any:
     for _ in range(_MOST_FRAMES):
         if above is None:
             return None
-        owner = above.f_locals.get("self") if "self" in above.f_code.co_varnames else None
+        owner = locals_of(above).get("self") if "self" in above.f_code.co_varnames else None
         if hasattr(owner, "named_modules") and hasattr(owner, "training"):
             return owner
         above = above.f_back

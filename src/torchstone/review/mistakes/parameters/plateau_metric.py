@@ -27,6 +27,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.places import locals_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import PLATEAU, given
 from torchstone.review.syntax.training import receiver
@@ -295,5 +296,5 @@ def _named(metric: Any, frame: Any) -> str | None:
     """The one local variable that is the number."""
     if frame is None:
         return None
-    names = [name for name, value in frame.f_locals.items() if value is metric]
+    names = [name for name, value in locals_of(frame).items() if value is metric]
     return names[0] if len(names) == 1 else None
