@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -149,19 +150,109 @@ def test_a_finding_is_told_at_once_and_in_the_report(tmp_path: Path) -> None:
     assert watch(tmp_path, "--fail-on", "error", "train.py").returncode == 1
     stopped = watch(tmp_path, "--stop-on", "error", "train.py")
     assert (stopped.stdout, stopped.returncode) == ("", 1)
+    assert stopped.stderr.endswith("Stopped by --stop-on error at TS101, train.py:19.\n")
+    script(
+        tmp_path,
+        wrong.replace("optimizer.step()", "optimizer.step()  # torchstone: ignore[missing-zero-grad]"),
+    )
+    passed = watch(tmp_path, "--stop-on", "error", "train.py")
+    assert passed.returncode == 0
+    assert passed.stderr == "torchstone watched 12 steps and found no mistake.\n"
 
 
 def test_what_cannot_be_run_is_a_usage_error(tmp_path: Path) -> None:
-    script(tmp_path, "def x(:\n", "broken.py")
+    script(tmp_path, "print('ran')", "good.py")
     for words, message in (
         (["none.py"], "There is no script none.py"),
-        (["broken.py"], "broken.py:1 is no Python"),
+        (["-m", "nonesuch"], "There is no module nonesuch"),
+        (["--budget", "nan", "good.py"], "--budget must be a percentage from 0 to 100, and is nan"),
+        (["--budget=-1", "good.py"], "from 0 to 100, and is -1"),
+        (["--overfit-steps", "60", "good.py"], "only with --overfit-batch"),
         ([], "No script was given"),
     ):
         watched = watch(tmp_path, *words)
         assert watched.returncode == 2
         assert message in watched.stderr
         assert "Traceback" not in watched.stderr
+
+
+_NAMESPACE = """
+    import sys
+    print(__builtins__, __annotations__, sorted(globals()), sys.path[0])
+"""
+_TEE = """
+    import sys
+    class Tee:
+        def __init__(self, file): self.file = file
+        def write(self, text): self.file.write(text)
+        def flush(self): self.file.flush()
+    sys.stderr = Tee(sys.stderr)
+"""
+_CLOSED = """
+    import os, sys
+    sys.stderr = open(os.devnull, "w")
+    sys.stderr.close()
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _NAMESPACE,
+        _TEE,
+        _CLOSED,
+        "import sys\nsys.stderr = None",
+        "import sys\nsys.stderr = None\nsys.exit('no')",
+        "import os\nos.close(2)",
+        "def x(:",
+        "from torchstone.errors import UsageError\nraise UsageError('of the script')",
+        "raise BrokenPipeError('of the script')",
+    ],
+)
+def test_what_a_script_does_and_how_it_ends_is_as_in_python(tmp_path: Path, text: str) -> None:
+    script(tmp_path, text)
+    plain, watched = python(tmp_path, "train.py"), watch(tmp_path, "train.py")
+    assert (watched.stdout, watched.returncode) == (plain.stdout, plain.returncode)
+    assert watched.stderr.startswith(plain.stderr)
+    told = watched.stderr.removeprefix(plain.stderr)
+    assert told in ("", "torchstone watched 0 steps and found no mistake.\n")
+    assert told or "stderr" in text or "close" in text
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a file that is full")
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_where_stderr_takes_nothing_the_status_is_that_of_the_script(
+    tmp_path: Path, redirection: str
+) -> None:
+    script(tmp_path, "print('ran')")
+    words = f"{shlex.quote(sys.executable)} -m torchstone watch train.py {redirection}"
+    done = subprocess.run(words, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("ran\n", 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals as on Unix")
+def test_sigterm_ends_the_script_at_once_as_in_python(tmp_path: Path) -> None:
+    script(
+        tmp_path,
+        """
+        import os, signal
+        try:
+            print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            print("not reached", flush=True)
+        """,
+    )
+    watched = watch(tmp_path, "train.py")
+    assert (watched.stdout, watched.returncode) == ("True\n", -signal.SIGTERM)
+
+
+def test_what_a_module_lacks_is_its_own_error(tmp_path: Path) -> None:
+    script(tmp_path, "import nonesuch", "part.py")
+    watched = watch(tmp_path, "-m", "part")
+    assert watched.returncode == 1
+    assert 'part.py", line 1, in <module>' in watched.stderr
+    assert "No module named 'nonesuch'" in watched.stderr
 
 
 def test_compiled_code_is_compiled_as_often_and_computes_the_same(tmp_path: Path) -> None:

@@ -70,11 +70,15 @@ def run(arguments: list[str]) -> int:
         The exit status: 0 good, 1 the run failed or something was found, 2 usage or input, 75 stopped and
         resumable, 130 stopped by Ctrl-C and 143 by SIGTERM with nothing to resume.
     """
+    from contextlib import nullcontext
+
     from torchstone.errors import TorchstoneError
     from torchstone.interruption import signal_of, termination_raises
 
+    # A watched script finds the signal's handler as python would leave it.
+    handling = nullcontext() if arguments[:1] == ["watch"] else termination_raises()
     try:
-        with termination_raises():
+        with handling:
             return _run(arguments)
     except TorchstoneError as error:
         from torchstone.cli.console import print_error

@@ -13,6 +13,7 @@ Format = Literal["terminal", "json", "sarif", "html"]
 _CODES = ("--select", "--extend-select", "--ignore")
 _WITH_VALUE = ("--format", "--output", "-o", "--fail-on", "--stop-on", "--budget", "--overfit-steps", *_CODES)
 """Flags whose value is the next word."""
+_OVERFIT_STEPS = 300
 
 
 def split(arguments: list[str]) -> list[str]:
@@ -43,7 +44,7 @@ def watch(
     budget: float = 2.0,
     thorough: Annotated[bool, Parameter(negative=())] = False,
     overfit_batch: Annotated[bool, Parameter(negative=())] = False,
-    overfit_steps: int = 300,
+    overfit_steps: int | None = None,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -68,20 +69,26 @@ def watch(
         ignore: Do not look for these.
         fail_on: The least severity that makes status 1 of the script's 0.
         stop_on: The least severity that ends the script at once.
-        budget: Percent of the time of a long run that looking at steps in full may take.
+        budget: Percent of the time of a long run that looking at steps in full may take, from 0 to 100.
         thorough: Look at every step in full, and call the model once more at a few, with other inputs.
         overfit_batch: Give the first batch of the training loader again and again, and say whether the loss
             fell: then the status is 0. This alone changes the run, which ends when that is known.
-        overfit_steps: With --overfit-batch: end after so many steps at the most.
+        overfit_steps: With --overfit-batch: end after so many steps at the most, 300 unless told.
         quiet: Say nothing but the findings at the end.
         json: The same as --format json.
     """
     from torchstone.cli.watching import Request, perform
+    from torchstone.errors import UsageError
     from torchstone.review.selection import Layer
 
+    if not 0 <= budget <= 100:  # nan is not either
+        raise UsageError(f"--budget must be a percentage from 0 to 100, and is {budget:g}.")
+    if overfit_steps is not None and not overfit_batch:
+        hint = "torchstone watch --overfit-batch --overfit-steps 60 SCRIPT [ARGUMENTS]"
+        raise UsageError("--overfit-steps says something only with --overfit-batch.", hint=hint)
     layer = Layer(_words(select) or None, _words(ignore), _words(extend_select))
     form = "json" if json else format
-    overfit = overfit_steps if overfit_batch else None
+    overfit = (_OVERFIT_STEPS if overfit_steps is None else overfit_steps) if overfit_batch else None
     share = budget / 100
     perform(
         Request(list(command), module, form, output, fail_on, stop_on, quiet, layer, share, thorough, overfit)

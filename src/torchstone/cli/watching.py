@@ -34,7 +34,7 @@ class Request:
 
 
 def perform(request: Request) -> None:
-    """Runs and reports; ends the process with the script's status.
+    """Runs and reports; ends the process with the script's status, SIGTERM at once and without a report.
 
     Raises:
         UsageError: there is nothing to run.
@@ -78,20 +78,22 @@ def perform(request: Request) -> None:
             running.run_script(request.command[0], request.command[1:])
         else:
             running.run_module(request.module, request.command)
-    except UsageError:
+    except running.NothingToRunError:
         watcher.stop()
         raise
     except EnoughSteps:  # what was asked for with --overfit-batch is known
         pass
     except BaseException as error:  # told below, after what it ended
         ended = error
-    stopped = isinstance(ended, StoppedByFinding)
-    if ended is not None and not stopped:
+    stopped = ended if isinstance(ended, StoppedByFinding) else None
+    if ended is not None and stopped is None:
         watcher.crashed(ended)
         running.show(ended)
     running.wait_for_threads()
     restore()
     report = watcher.stop()
+    if stopped is not None:
+        report.notes.insert(0, f"Stopped by --stop-on {request.stop_on} at {stopped}.")
     if account is not None:
         report.run = account.of(ended)
     if watcher.is_child():  # forked by the script, and come to its end
@@ -103,7 +105,7 @@ def perform(request: Request) -> None:
         _show(report, request)
     if watcher.overfitting is not None and _is_good(ended):
         ended = SystemExit(watcher.overfitting.verdict().status)
-    running.leave(SystemExit(1) if stopped else ended, failed=_fails(report, request))
+    running.leave(ended if stopped is None else SystemExit(1), failed=_fails(report, request))
 
 
 def _is_good(ended: BaseException | None) -> bool:
@@ -159,7 +161,7 @@ def _announce(finding: Finding) -> None:
     from torchstone.review.output import watched
 
     if finding.severity == "error":
-        sys.stderr.write(watched.announcement(finding, width=watched.width_of_stderr()))
+        watched.say(watched.announcement(finding, width=watched.width_of_stderr()))
 
 
 def _fails(report: Report, request: Request) -> bool:
@@ -171,26 +173,29 @@ def _fails(report: Report, request: Request) -> bool:
 
 def _show(report: Report, request: Request) -> None:
     """The report on stderr, or in a file; stdout is the script's."""
-    is_terminal = request.output is None and sys.stderr.isatty()
+    from torchstone.review.output.watched import say, width_of_stderr
+
+    on_terminal = width_of_stderr() is not None
+    is_terminal = request.output is None and on_terminal
     try:
         text = _rendered(report, request.format, is_terminal=is_terminal)
     except Exception as error:  # the script's own end is not to be disturbed
-        sys.stderr.write(f"torchstone: {request.format} failed: {type(error).__name__}: {error}\n")
-        sys.stderr.write(_rendered(report, "terminal", is_terminal=sys.stderr.isatty()))
+        say(f"torchstone: {request.format} failed: {type(error).__name__}: {error}\n")
+        say(_rendered(report, "terminal", is_terminal=on_terminal))
         return
     if request.output is None:
-        sys.stderr.write(text)
+        say(text)
         return
     try:
         # The script may have gone to another folder.
         with open(os.path.join(request.folder, request.output), "w", encoding="utf-8") as file:
             file.write(text)
         if not request.quiet:
-            sys.stderr.write(_summary(report))
+            say(_summary(report))
     except OSError as error:
         if request.format == "html":  # a page would be of no use there
-            text = _rendered(report, "terminal", is_terminal=sys.stderr.isatty())
-        sys.stderr.write(f"torchstone: {request.output} cannot be written: {error.strerror}.\n{text}")
+            text = _rendered(report, "terminal", is_terminal=on_terminal)
+        say(f"torchstone: {request.output} cannot be written: {error.strerror}.\n{text}")
 
 
 def _rendered(report: Report, form: str, *, is_terminal: bool) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import builtins
+import contextlib
+import importlib
 import os
 import runpy
 import signal
@@ -16,29 +19,33 @@ from torchstone.errors import UsageError
 from torchstone.review.places import UNSEEN, is_users
 
 
+class NothingToRunError(UsageError):
+    """There is no such script or module; one that runs raises what it likes."""
+
+
 def run_script(path: str, arguments: list[str]) -> None:
     """Runs a file as the program: `__main__`, `sys.argv` and `sys.path` are those that `python path` gives.
 
     Raises:
-        UsageError: there is no such file, or it is no Python.
-        BaseException: what the script raises, `SystemExit` among them.
+        NothingToRunError: there is no such file, or it cannot be read.
+        BaseException: what the script raises, `SystemExit` among them, and that it is no Python.
     """
     if not os.path.isfile(path):
-        raise UsageError(f"There is no script {path}.", hint="torchstone watch SCRIPT [ARGUMENTS]")
+        raise NothingToRunError(f"There is no script {path}.", hint="torchstone watch SCRIPT [ARGUMENTS]")
+    full = os.path.abspath(path)
     try:
-        full = os.path.abspath(path)
         with open(full, "rb") as file:
-            code = compile(file.read(), full, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise UsageError(f"{path}{f':{line}' if line else ''} is no Python: {error}.") from None
+            text = file.read()
+    except OSError as error:
+        raise NothingToRunError(f"{path} cannot be read: {error.strerror}.") from None
+    code = compile(text, full, "exec", dont_inherit=True)
     main = types.ModuleType("__main__")
     main.__dict__.update(
-        __file__=full,
-        __builtins__=__builtins__,
         __loader__=SourceFileLoader("__main__", full),
+        **({"__annotations__": {}} if sys.version_info < (3, 14) else {}),
+        __builtins__=builtins,
+        __file__=full,
         __cached__=None,
-        __spec__=None,
     )
     sys.argv = [path, *arguments]
     sys.path[0] = os.path.dirname(os.path.realpath(path))
@@ -50,16 +57,26 @@ def run_module(name: str, arguments: list[str]) -> None:
     """Runs a module as `python -m name` would.
 
     Raises:
-        UsageError: there is no such module.
+        NothingToRunError: there is no such module.
     """
     sys.argv = [name, *arguments]
     sys.path[0] = os.getcwd()
     try:
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     except ImportError as error:
-        if error.name == name or str(error).startswith(("No module named", name)):
-            raise UsageError(f"There is no module {name} to run: {error}.") from None
+        if _is_of_search(error.__traceback__):
+            raise NothingToRunError(f"There is no module {name} to run: {error}.") from None
         raise
+
+
+def _is_of_search(traceback: types.TracebackType | None) -> bool:
+    """Whether an error came while Python looked for a module, before a line of the program ran."""
+    machinery = ("<frozen ", __file__, str(runpy.__file__), os.path.dirname(importlib.__file__))
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(machinery):
+            return False
+        traceback = traceback.tb_next
+    return True
 
 
 def show(error: BaseException) -> None:
@@ -68,7 +85,11 @@ def show(error: BaseException) -> None:
         error.__traceback__ = users_traceback(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
     elif error.code is not None and not isinstance(error.code, int):
-        sys.stderr.write(f"{error.code}\n")
+        with contextlib.suppress(Exception):  # as python does, where nothing can be written there
+            if sys.stderr is None:
+                os.write(2, f"{error.code}\n".encode())
+            else:
+                sys.stderr.write(f"{error.code}\n")
 
 
 def wait_for_threads() -> None:

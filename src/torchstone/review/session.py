@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import linecache
 import os
-import sys
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -52,7 +51,7 @@ class Session(contextlib.AbstractContextManager[Report]):
         stopped = isinstance(error, StoppedByFinding)
         if error is not None and not stopped:
             self.crashed(error)
-        self.finish()
+        self.finish(f"Stopped by stop_on at {error}." if stopped else None)
         return stopped
 
     def crashed(self, error: BaseException) -> None:
@@ -60,19 +59,20 @@ class Session(contextlib.AbstractContextManager[Report]):
         if self._watcher is not None:
             self._watcher.crashed(error)
 
-    def finish(self) -> Report:
-        """Ends watching, unless it has ended; gives the report."""
+    def finish(self, note: str | None = None) -> Report:
+        """Ends watching, unless it has ended; gives the report, with a line of ours about the run."""
         watcher, self._watcher = self._watcher, None
         report = self._report
         if watcher is None:
             return report
         told = watcher.stop()
-        report.findings, report.notes, report.steps = without_ignored(told.findings), told.notes, told.steps
+        report.findings, report.steps = without_ignored(told.findings), told.steps
+        report.notes = [*([] if note is None else [note]), *told.notes]
         report.texts = _texts(report.findings)
         if not self._quiet and not watcher.is_child():
             from torchstone.review.output import watched
 
-            sys.stderr.write(watched.render_for_stderr(report))
+            watched.say(watched.render_for_stderr(report))
         return report
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from torchstone.finding import Finding, Severity
+from torchstone.review.agreement import without_ignored
 from torchstone.review.arrival import when_imported
 from torchstone.review.catalogue import load_catalogue
 from torchstone.review.consumption import Consumption
@@ -40,7 +41,7 @@ _OF_DATA = "TS4"
 
 
 class StoppedByFinding(BaseException):
-    """Ends the program at a finding, where that was asked for with `stop_on`."""
+    """Ends the program at a finding, where that was asked for with `stop_on`; says which and where."""
 
 
 class Watcher:
@@ -48,7 +49,7 @@ class Watcher:
 
     Args:
         codes: the mistakes that are looked for; None for all that a run can show.
-        on_finding: is told of each finding when it is made.
+        on_finding: is told of each finding when it is made, unless a comment at its line lets it pass.
         stop_on: the least severity of a finding that ends the program at once.
         folder: shared with the other processes of a distributed program, where their parent made one.
         budget: the share of the time that looking at steps in full may take in a long run.
@@ -217,10 +218,14 @@ class Watcher:
 
     def _add(self, finding: Finding, *, ending: bool = False) -> None:
         self.findings.append(finding)
+        stops = finding.severity in self._stopping and not ending
+        if (self._on_finding is None and not stops) or not without_ignored([finding]):
+            return
         if self._on_finding is not None:
             self._on_finding(finding)
-        if finding.severity in self._stopping and not ending:
-            raise StoppedByFinding(finding.code)
+        if stops:
+            where = f", {finding.file}:{finding.line}" if finding.file else ""
+            raise StoppedByFinding(f"{finding.code}{where}")
 
     def _failed(self, owner: Any, error: Exception) -> None:
         """A detector of ours failed: the program goes on, and one line says so."""

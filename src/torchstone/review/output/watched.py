@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import textwrap
@@ -39,8 +41,25 @@ def width_of_stderr() -> int | None:
         if not sys.stderr.isatty():
             return None
         return min(os.get_terminal_size(sys.stderr.fileno()).columns or 100, _WIDEST)
-    except (OSError, ValueError, AttributeError):
+    except Exception:  # the program may have put anything there
         return None
+
+
+def say(text: str) -> None:
+    """Writes to stderr, whatever the program has put there; what cannot be written is lost.
+
+    A file that is full or closed would otherwise fail once more when Python ends, with a status of its own.
+    """
+    with contextlib.suppress(Exception):
+        stream = sys.stderr
+        raw = getattr(stream.buffer, "raw", None) if type(stream) is io.TextIOWrapper else None
+        if os.name == "posix" and type(raw) is io.FileIO:
+            stream.flush()
+            left = memoryview(text.encode(stream.encoding, "backslashreplace"))
+            while left:
+                left = left[os.write(raw.fileno(), left) :]
+        else:
+            stream.write(text)
 
 
 def announcement(finding: Finding, *, width: int | None = None) -> str:
