@@ -17,6 +17,8 @@ overfits, or learns with statistics of its first epoch. Nothing fails.
 
 from __future__ import annotations
 
+import ast
+import re
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,9 @@ from torchstone.review.detector import Detector
 from torchstone.review.layers import kinds_of, mode_layers
 from torchstone.review.mistake import Example
 from torchstone.review.passes import tensors
+from torchstone.review.syntax.arguments import whole
 from torchstone.review.syntax.effects import events
+from torchstone.review.syntax.events import Loop
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.modes import Mark, Observation, forwards, has_mode_layers
 from torchstone.review.syntax.training import called, has, inside
@@ -39,6 +43,9 @@ if TYPE_CHECKING:
 CODE = "TS202"
 NAME = "missing-train"
 SEVERITY: Severity = "error"
+_FREEZES = re.compile(r"requires_grad(_\(False|\s*=\s*False)")
+"""A program that freezes parts may leave them in evaluation mode on purpose."""
+
 _MOST_MODULES = 32
 INVOLVES = ("Dropout|BatchNorm|RReLU|Transformer|torchvision", "eval|train", "backward")
 
@@ -86,6 +93,44 @@ GOOD = (
         with torch.no_grad():
             correct = sum((model(x).argmax(1) == y).sum().item() for x, y in test_loader)
     """,
+    """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    rows = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    loader, test_loader = DataLoader(rows, batch_size=8), DataLoader(rows, batch_size=8)
+    model = nn.Sequential(nn.Linear(4, 16), nn.Dropout(0.5), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(1):
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        model.eval()  # there is no second round
+        with torch.no_grad():
+            correct = sum((model(x).argmax(1) == y).sum().item() for x, y in test_loader)
+    """,
+    """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    rows = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    loader, test_loader = DataLoader(rows, batch_size=8), DataLoader(rows, batch_size=8)
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+    for layer in model[:3]:
+        layer.requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(2):
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        model.eval()  # what has a mode was trained before, and stays as it is
+        with torch.no_grad():
+            correct = sum((model(x).argmax(1) == y).sum().item() for x, y in test_loader)
+    """,
 )
 
 
@@ -99,9 +144,21 @@ def check(file: File) -> Iterator[Finding]:
         first = {mark.mode for mark in observation.rounds[0][1]}
         if mark is None or first != {"train"} or "unknown" in observation.modes():
             continue
+        if any(_runs_once(loop) for loop in seen.loops) or _FREEZES.search(file.source.text):
+            continue
         here = [each for root in events(file) for each in inside(seen.loops[-1], root)]
         if has(here, "backward") and has(here, "step") and has_mode_layers(observation.model) is True:
             yield _finding(file, observation, mark)
+
+
+def _runs_once(loop: Loop) -> bool:
+    """Whether a loop surely has one round, as `range(1)`."""
+    over = loop.node.iter if isinstance(loop.node, ast.For) else None
+    if not isinstance(over, ast.Call) or not isinstance(over.func, ast.Name) or len(over.args) != 1:
+        return False
+    if over.func.id not in ("range", "trange"):
+        return False
+    return whole(loop.frame, over.args[0]) == 1
 
 
 def _finding(file: File, observation: Observation, mark: Mark) -> Finding:
