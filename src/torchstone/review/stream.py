@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from threading import get_ident
 from time import perf_counter
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from torchstone.review.places import Place, is_users, place_of_frame, users_frame
+from torchstone.review.standing import is_hashable, is_of_signal, standing
 
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
@@ -140,6 +141,8 @@ class Stream:
         self._waiting: dict[str, list[Any]] = {}
         """By kind of event, who waits for it."""
         self._patches: list[Patch] = []
+        self._taken: list[Patch] = []
+        """Those that are away for now."""
         self._switches: list[tuple[Undo, Undo]] = []
         self._undo: list[Undo] = []
         self._failed = failed
@@ -215,14 +218,17 @@ class Stream:
                 try:
                     handler(event)
                 except Exception as error:  # the script goes on, whatever fails here
-                    self.drop(owner)
-                    self._failed(owner, error)
+                    if is_of_signal(error):
+                        raise
+                    if is_hashable(subject) and is_hashable(values.get("optimizer")):
+                        self.drop(owner)
+                        self._failed(owner, error)
         except Exception as error:
             self.fail(error)
         finally:
+            self.quiet -= 1  # first, as a signal can come after any call
             if recording:
                 self.record(True)
-            self.quiet -= 1
             self.spent += perf_counter() - began
 
     def drop(self, owner: Any, *kinds: str) -> None:
@@ -237,9 +243,16 @@ class Stream:
 
     def fail(self, error: Exception, part: str = "the watcher") -> None:
         """A part of ours other than a detector failed: watching ends, and the program goes on."""
+        if is_of_signal(error):
+            raise error
         if not self.closed:
             self.close()
             self._failed(part, error)
+
+    def overlook(self, error: Exception) -> None:
+        """A hook point could not look at what the program gave to PyTorch: it is passed over."""
+        if is_of_signal(error):
+            raise error
 
     def know(self, module: Any, frame: FrameType | None) -> None:
         """Remembers what a module is called where it is used."""
@@ -309,6 +322,9 @@ class Stream:
             always: leave it there while compiled code is prepared and runs.
         """
         before = inspect.getattr_static(owner, name) if name in vars(owner) else _INHERITED
+        value = standing(owner, name, before, value)
+        if isinstance(value, FunctionType) and isinstance(owner, ModuleType):
+            until = None  # a model may have it, and is pickled only while it is found in its place
         if always:
             self.at_end(partial(self._put, [(owner, name, before, value, None)], 2))
             setattr(owner, name, value)
@@ -321,9 +337,9 @@ class Stream:
     def _retire(self) -> None:
         """Takes away what is not needed any more, unless something else was put upon it."""
         leaving = [patch for patch in self._patches if patch[4] is not None and patch[4] <= self.step]
-        leaving = [patch for patch in leaving if vars(patch[0]).get(patch[1]) is patch[3]]
-        self._put(reversed(leaving), 2)
-        self._patches = [patch for patch in self._patches if patch not in leaving]
+        leaving = self._put(reversed(leaving), 2)
+        left = set(map(id, leaving))
+        self._patches = [patch for patch in self._patches if id(patch) not in left]
         waiting = [patch[4] for patch in self._patches if patch[4] is not None and patch[4] > self.step]
         self._next_leaving = min(waiting, default=None)
 
@@ -350,12 +366,12 @@ class Stream:
             self.resume()
 
     def suspend(self) -> None:
-        """Takes every replacement away; must be followed by `resume`."""
+        """Takes every replacement away, but for what something else was put upon; `resume` must follow."""
         with self._lock:
             self.quiet += 1
             self._away += 1
             if self._away == 1:
-                self._put(reversed(self._patches), 2)
+                self._taken = self._put(reversed(self._patches), 2)
                 for off, _ in self._switches:
                     off()
 
@@ -365,18 +381,20 @@ class Stream:
             self.quiet -= 1
             self._away -= 1
             if self._away == 0:
-                self._put(self._patches, 3)
+                self._put(reversed(self._taken), 3)
+                self._taken = []
                 for _, on in self._switches:
                     on()
 
     def close(self) -> None:
-        """Ends watching: everything is as it was."""
+        """Ends watching: everything is as it was, and what the program itself replaced is left to it."""
         self.closed = True
         self._ended = self._ended or perf_counter()
         if not self._away:
             self._put(reversed(self._patches), 2)
             self._undo += [off for off, _ in self._switches]
         self._patches.clear()
+        self._taken = []
         self._switches.clear()
         for undo in reversed(self._undo):
             with contextlib.suppress(Exception):
@@ -386,12 +404,22 @@ class Stream:
             told.clear()
 
     @staticmethod
-    def _put(patches: Iterable[Patch], which: int) -> None:
+    def _put(patches: Iterable[Patch], which: int) -> list[Patch]:
+        """Puts what was before, 2, in the place of the replacement, 3, or the other way round.
+
+        Returns those that were put: where something else stands, that is left.
+        """
+        done = []
         for patch in patches:
+            owner, name = patch[:2]
+            if vars(owner).get(name, _INHERITED) is not patch[5 - which]:
+                continue
             if patch[which] is not _INHERITED:
-                setattr(patch[0], patch[1], patch[which])
-            elif patch[1] in vars(patch[0]):
-                delattr(patch[0], patch[1])
+                setattr(owner, name, patch[which])
+            else:
+                delattr(owner, name)
+            done.append(patch)
+        return done
 
 
 def _never() -> bool:

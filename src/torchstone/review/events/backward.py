@@ -51,7 +51,10 @@ def install(stream: Stream) -> None:
             stream.backwards -= 1
         create = kwargs.get("create_graph", args[2] if len(args) > 2 else False)
         if stream.follow is not None and not create and not stream.quiet:
-            stream.follow()
+            try:
+                stream.follow()
+            except Exception as error:
+                stream.fail(error)
         stream.emit("gradient", _first(outputs), inputs=inputs, create_graph=create, result=result)
         return result
 

@@ -41,12 +41,15 @@ def _choosing(stream: Stream, name: str, original: Any) -> Any:
         dimension = kwargs.get("dim", args[1] if len(args) > 1 else None)
         if type(dimension) is not int or not args or stream.quiet:  # max(a, b): the second is no dimension
             return result
-        scores, places = args[0], result if name == "argmax" else result.indices
-        if isinstance(scores, Tensor) and scores.dim() == 2:
-            if dimension in (0, -2) and scores.is_floating_point():
-                stream.emit("chosen", scores, result=places)
-            elif dimension in (1, -1) and scores.shape[1] == 1 < scores.shape[0]:
-                stream.emit("chosen_of_one", scores, result=places)
+        try:
+            scores, places = args[0], result if name == "argmax" else result.indices
+            if isinstance(scores, Tensor) and scores.dim() == 2:
+                if dimension in (0, -2) and scores.is_floating_point():
+                    stream.emit("chosen", scores, result=places)
+                elif dimension in (1, -1) and scores.shape[1] == 1 < scores.shape[0]:
+                    stream.emit("chosen_of_one", scores, result=places)
+        except Exception as error:  # a subclass or something like a tensor, which has its own `max`
+            stream.overlook(error)
         return result
 
     return choose
@@ -54,9 +57,9 @@ def _choosing(stream: Stream, name: str, original: Any) -> Any:
 
 def _comparing(stream: Stream, original: Any) -> Any:
     @functools.wraps(original)
-    def compare(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
-        if not stream.quiet and isinstance(self, Tensor) and isinstance(other, Tensor):
-            stream.emit("comparing", self, other=other)
-        return original(self, other, *args, **kwargs)
+    def compare(*args: Any, **kwargs: Any) -> Any:
+        if not stream.quiet and len(args) > 1 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
+            stream.emit("comparing", args[0], other=args[1])
+        return original(*args, **kwargs)
 
     return compare

@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import functools
+from types import GeneratorType
 from typing import Any
 
 import torch
 from torch.nn import utils
 
+from torchstone.review.places import unseen
 from torchstone.review.stream import Stream
 
 
@@ -39,14 +41,22 @@ def _clipping(stream: Stream, name: str, original: Any) -> Any:
     def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
         if stream.quiet or not (stream.wants("clipped") or stream.wants("clip_began")):
             return original(parameters, *args, **kwargs)
-        held = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+        if isinstance(parameters, torch.Tensor):
+            held = [parameters]
+        elif isinstance(parameters, GeneratorType):
+            held = list(parameters)
+            parameters = (one for one in held)  # torch warns of an empty one
+        elif isinstance(parameters, list | tuple):
+            held = list(parameters)
+        else:  # it may be read once only, or not at all
+            return original(parameters, *args, **kwargs)
         limit = args[0] if args else next(iter(kwargs.values()), None)
         stream.emit("clip_began", held, name=name, limit=limit)
-        result = original(held, *args, **kwargs)
+        result = original(parameters, *args, **kwargs)
         stream.emit("clipped", held, name=name, limit=limit)
         return result
 
-    return clip
+    return unseen(clip)
 
 
 def _scaling(stream: Stream, name: str, original: Any) -> Any:

@@ -51,10 +51,10 @@ def install(stream: Stream) -> None:
 def _reading(stream: Stream, name: str, original: Any, state: threading.local) -> Any:
     @functools.wraps(original)
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not stream.sampled or stream.quiet or self.is_cpu or getattr(state, "inside", False):
+        if not stream.sampled or stream.quiet or getattr(state, "inside", False) or _stays(stream, self):
             return original(self, *args, **kwargs)
-        state.inside = True  # printing reads values by the other methods
         began = time.perf_counter()
+        state.inside = True  # printing reads values by the other methods
         try:
             result = original(self, *args, **kwargs)
         finally:
@@ -73,16 +73,31 @@ def _moving(stream: Stream, name: str, original: Any) -> Any:
             return original(self, *args, **kwargs)
         began = time.perf_counter()
         result = original(self, *args, **kwargs)
-        crossed = result is not self and isinstance(result, Tensor) and result.device != self.device
+        if result is self or not isinstance(result, Tensor):
+            return result
+        seconds = time.perf_counter() - began
+        try:
+            crossed, home = result.device != self.device, result.is_cpu
+        except Exception as error:  # a subclass that has none
+            stream.overlook(error)
+            return result
         if crossed and _is_asked_by_user():
-            seconds = time.perf_counter() - began
-            if result.is_cpu:
+            if home:
                 stream.emit("waited", self, name=name, seconds=seconds)
             else:
                 stream.emit("moved", self, result=result, seconds=seconds)
         return result
 
     return move
+
+
+def _stays(stream: Stream, tensor: Any) -> bool:
+    """Whether a tensor is where it is read; so for a subclass that does not say."""
+    try:
+        return bool(tensor.is_cpu)
+    except Exception as error:
+        stream.overlook(error)
+        return True
 
 
 def _is_asked_by_user() -> bool:

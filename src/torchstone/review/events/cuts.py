@@ -35,9 +35,12 @@ def _telling(stream: Stream, name: str, original: Any) -> Any:
     def cutting(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
         if stream.step < _STEPS and not stream.quiet and args and torch.is_grad_enabled():
-            source = _with_gradient(args[0])
-            if source is not None and (name in _FLAT or getattr(result, "grad_fn", None) is None):
-                stream.emit("cut", source, name=name)
+            try:
+                source = _with_gradient(args[0])
+                if source is not None and (name in _FLAT or getattr(result, "grad_fn", None) is None):
+                    stream.emit("cut", source, name=name)
+            except Exception as error:
+                stream.overlook(error)
         return result
 
     return cutting

@@ -75,12 +75,14 @@ def _replace_joining(stream: Stream) -> None:
     @functools.wraps(join)
     def init_process_group(*args: Any, **kwargs: Any) -> None:
         join(*args, **kwargs)
-        stream.emit("joined", **_position())
+        if distributed.is_initialized():
+            stream.emit("joined", **_position())
 
     @functools.wraps(made)
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        stream.emit("wrapped", self, **_position())
+        if distributed.is_initialized():  # not so where it was given a group of another kind
+            stream.emit("wrapped", self, **_position())
 
     stream.replace(distributed, "init_process_group", init_process_group)
     stream.replace(DistributedDataParallel, "__init__", make)
@@ -103,9 +105,12 @@ def _replace_spawning(stream: Stream) -> None:
     def start_processes(fn: Any, *args: Any, **kwargs: Any) -> Any:
         method = kwargs.get("start_method", args[4] if len(args) > 4 else "spawn")
         if method == "spawn" and not stream.quiet and stream.wants("spawning"):
-            carrier = Carrier(fn)
-            stream.emit("spawning", carrier)
-            fn = carrier
+            try:
+                carrier = Carrier(fn)
+                stream.emit("spawning", carrier)
+                fn = carrier
+            except Exception as error:
+                stream.overlook(error)
         return original(fn, *args, **kwargs)
 
     for owner in (module, multiprocessing):

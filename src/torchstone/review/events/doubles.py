@@ -32,7 +32,7 @@ def _telling(stream: Stream, name: str, original: Any) -> Any:
     @functools.wraps(original)
     def make(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if not stream.quiet and result.dtype is torch.float64:
+        if not stream.quiet and isinstance(result, torch.Tensor) and result.dtype is torch.float64:
             stream.emit("double_made", result, name=name)
         return result
 

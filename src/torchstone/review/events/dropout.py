@@ -32,7 +32,8 @@ def _dropping(stream: Stream, name: str, original: Any) -> Any:
         if not stream.quiet and isinstance(input, Tensor) and _is_asked_by_user():
             rate = kwargs.get("p", args[0] if args else 0.5)
             given = "training" in kwargs or len(args) > 1
-            if rate > 0 and kwargs.get("training", args[1] if len(args) > 1 else True):
+            at_work = kwargs.get("training", args[1] if len(args) > 1 else True)
+            if _is_number(rate) and rate > 0 and _is_number(at_work) and at_work:
                 stream.emit("dropout", input, name=name, p=rate, given=given)
         return original(input, *args, **kwargs)
 
@@ -43,11 +44,17 @@ def _attending(stream: Stream, original: Any) -> Any:
     @functools.wraps(original)
     def attention(query: Any, *args: Any, **kwargs: Any) -> Any:
         rate = kwargs.get("dropout_p", args[3] if len(args) > 3 else 0.0)
-        if rate and not stream.quiet and isinstance(query, Tensor) and _is_asked_by_user():
+        told = _is_number(rate) and rate and not stream.quiet and isinstance(query, Tensor)
+        if told and _is_asked_by_user():
             stream.emit("dropout", query, name=_ATTENTION, p=rate, given=True)
         return original(query, *args, **kwargs)
 
     return attention
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one of Python, of which nothing surprising can be asked."""
+    return isinstance(value, bool | int | float)
 
 
 def _is_asked_by_user() -> bool:

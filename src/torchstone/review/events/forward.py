@@ -45,7 +45,7 @@ def install(stream: Stream) -> None:
             kwargs=kwargs,
             output=output,
             root=not inner,
-            training=self.training,
+            training=getattr(self, "training", True),
             recording=recording,
         )
         return output

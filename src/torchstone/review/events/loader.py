@@ -20,6 +20,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter, _SingleProcessDataL
 
 from torchstone.review.epochs import Epoch, Samples, Uses
 from torchstone.review.places import Place, place_of_frame
+from torchstone.review.standing import is_hashable
 from torchstone.review.stream import Stream
 
 
@@ -58,7 +59,11 @@ def install(stream: Stream) -> None:
 
     @functools.wraps(original)
     def following(self: Any) -> Any:
-        number, epoch = self._num_yielded, known.epochs.get(self)
+        try:
+            number, epoch = self._num_yielded, known.epochs.get(self)
+        except Exception as error:  # an iterator of the program's own class
+            stream.overlook(error)
+            return original(self)
         loader = None if epoch is None else epoch.loader
         began = time.perf_counter()
         try:
@@ -87,17 +92,23 @@ def _replace_loader(stream: Stream, known: _Loaders) -> None:
     @functools.wraps(made)
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        if not stream.quiet:
-            known.made[self] = place_of_frame(sys._getframe(1))
+        if not stream.quiet and is_hashable(self):
+            try:
+                known.made[self] = place_of_frame(sys._getframe(1))
+            except Exception as error:
+                stream.fail(error)
 
     @functools.wraps(began)
     def begin(self: Any) -> Any:
         before = time.perf_counter()
         iterator = began(self)
         took = time.perf_counter() - before
-        if not stream.quiet:
-            epoch = known.begin(self, iterator, place_of_frame(sys._getframe(1)))
-            stream.emit("epoch_began", self, epoch=epoch, took=took)
+        if not stream.quiet and is_hashable(self) and is_hashable(iterator):
+            try:
+                epoch = known.begin(self, iterator, place_of_frame(sys._getframe(1)))
+                stream.emit("epoch_began", self, epoch=epoch, took=took)
+            except Exception as error:
+                stream.fail(error)
         return iterator
 
     stream.replace(DataLoader, "__init__", make)
@@ -110,12 +121,15 @@ def _replace_indices(stream: Stream, known: _Loaders) -> None:
 
     @functools.wraps(reset)
     def start(self: Any, *args: Any, **kwargs: Any) -> Any:
-        known.asked.pop(self, None)  # left over where a pass was broken off
+        if is_hashable(self):
+            known.asked.pop(self, None)  # left over where a pass was broken off
         return reset(self, *args, **kwargs)
 
     @functools.wraps(ask)
     def next_index(self: Any) -> Any:
         indices = ask(self)
+        if not is_hashable(self):
+            return indices
         known.asked.setdefault(self, deque()).append(indices)
         epoch = known.epochs.get(self)
         if epoch is not None and isinstance(self, _SingleProcessDataLoaderIter):

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as optim
 
 from torchstone.review.sharding import Sharding
+from torchstone.review.standing import is_hashable
 from torchstone.review.stream import Stream
 
 
@@ -22,11 +23,13 @@ def install(stream: Stream) -> None:
     stream.subscribe(Sharding(stream))
 
     def began(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        stream.optimizers.add(optimizer)
-        stream.emit("step_began", optimizer)
+        if is_hashable(optimizer):
+            stream.optimizers.add(optimizer)
+            stream.emit("step_began", optimizer)
 
     def ended(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        stream.emit("step_ended", optimizer)
+        if is_hashable(optimizer):
+            stream.emit("step_ended", optimizer)
         if not stream.quiet:
             stream.advance()
 
@@ -53,7 +56,8 @@ def install(stream: Stream) -> None:
     @functools.wraps(made)
     def make(self: Optimizer, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        stream.optimizers.add(self)
+        if is_hashable(self):
+            stream.optimizers.add(self)
 
     stream.replace(Optimizer, "__init__", make)
 

@@ -8,10 +8,8 @@ reaches are put back. A model of which that cannot be said is not called (see `r
 from __future__ import annotations
 
 import contextlib
-import io
 import random
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 
 from torchstone.review.crashes import tensors
 from torchstone.review.reach import Reach
+from torchstone.review.silence import silence
 from torchstone.review.stream import Stream
 
 _SMALLEST = 1e-4
@@ -61,7 +60,7 @@ def call(module: Any, args: Any, kwargs: Any, watching: Any = None) -> Any:
     reach = Reach(module)
     if not reach.clean:
         raise RuntimeError("this call cannot be undone")
-    with torch.no_grad(), reach.put_back(), _copies(module), _streams(), _settings(), _silence():
+    with torch.no_grad(), reach.put_back(), _copies(module), _streams(), _settings(), silence():
         for part in module.modules():
             vars(part)["training"] = False  # `eval` may do more, where a class has its own
         with watching or contextlib.nullcontext():
@@ -141,18 +140,6 @@ def _settings() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         torch.set_autocast_cache_enabled(remembers)
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Inside, nothing is printed or warned of; a filter of warnings would let older ones come again."""
-    warn = warnings.warn
-    warnings.warn = lambda *words, **options: None
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        warnings.warn = warn
 
 
 def differs(one: Tensor, other: Tensor) -> Tensor:

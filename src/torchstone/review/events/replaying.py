@@ -1,17 +1,19 @@
 """A call of a module that is made once more, under full instrumentation, to see where a bad value came from.
 
 A detector asks for it when it has seen a value that is not finite; until then nothing here runs, and
-`install` has nothing to replace. What the call changes is put back: buffers, attributes of modules, random
-states. Nothing is printed, no gradient is stored, and compiled modules are run as they were written.
+`install` has nothing to replace. What the call changes is put back: buffers, random states, and what the
+user's code reaches; a call of which that cannot be said is not made (see `review/reach.py`). Nothing is
+printed, no gradient is stored, and compiled modules are run as they were written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import math
 import random
+import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -21,8 +23,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from torchstone.review.calls import Call
 from torchstone.review.crashes import tensors
 from torchstone.review.places import Place, is_users
+from torchstone.review.reach import Reach, written_back
+from torchstone.review.silence import silence
 from torchstone.review.stream import Stream
 from torchstone.review.syntax.knowledge import words
 
@@ -35,6 +40,9 @@ _MASKING = frozenset(
 """Operations that write what they are told to write: an infinity of theirs is meant."""
 
 _MOST_NODES = 20_000
+
+_MOST_VALUES = 200_000_000
+"""Of so many parameters copies are made, where the user's code may write into them."""
 
 
 def install(stream: Stream) -> None:
@@ -291,7 +299,7 @@ def parameters_of(node: Any) -> list[Tensor]:
 
 
 def replay(module: Any, args: Any, kwargs: Any, state: Any, kind: type[Tracer] = Tracer) -> tuple[Any, Any]:
-    """Calls a module once more.
+    """Calls a module once more, inside of `put_back`.
 
     Args:
         module: what was called.
@@ -306,7 +314,7 @@ def replay(module: Any, args: Any, kwargs: Any, state: Any, kind: type[Tracer] =
     module = getattr(module, "_orig_mod", module)
     given = tensors((args, kwargs))
     tracer = kind(given[0].shape[0] if given and given[0].dim() else None)
-    with put_back(module), torch.enable_grad(), _following(tracer), torch.compiler.set_stance("force_eager"):
+    with torch.enable_grad(), _following(tracer), torch.compiler.set_stance("force_eager"):
         if state is not None:
             torch.set_rng_state(state)
         with tracer:
@@ -388,9 +396,11 @@ def saved_by(node: Any) -> list[Tensor]:
 @contextlib.contextmanager
 def _following(tracer: Tracer) -> Iterator[None]:
     """Inside, the tracer knows which module is at work."""
-    before = vars(nn.Module)["__call__"]
+    before, thread = vars(nn.Module)["__call__"], threading.get_ident()
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return before(self, *args, **kwargs)
         tracer.modules.append(self)
         try:
             output = before(self, *args, **kwargs)
@@ -407,44 +417,62 @@ def _following(tracer: Tracer) -> Iterator[None]:
         type.__setattr__(nn.Module, "__call__", before)
 
 
+def undoing(call: Call) -> Reach:
+    """What a call changes; where that is not clean, it is not made once more."""
+    module = call.module()
+    reach = Reach(getattr(module, "_orig_mod", module), call.held, again=True)
+    everywhere = vars(torch.nn.modules.module)
+    if any(
+        hooks
+        for name, hooks in everywhere.items()
+        if re.fullmatch(r"_global_(forward|backward)_(pre_)?hooks", name)
+    ):
+        reach.refuse("all modules have a hook")
+    if reach.writes and sum(one.numel() for one in reach.module.parameters()) > _MOST_VALUES:
+        reach.refuse("it may write into its parameters, which are too many to be copied")
+    return reach
+
+
 @contextlib.contextmanager
-def put_back(module: Any) -> Iterator[None]:
-    """What happens inside to a module's buffers and attributes and to random states is undone."""
+def put_back(reach: Reach) -> Iterator[None]:
+    """What happens inside to the module and to what it reaches, and to random states, is undone."""
+    module = reach.module
     numpy = sys.modules.get("numpy")
     states = random.getstate(), None if numpy is None else numpy.random.get_state()
-    parts = [(vars(part), _copied(vars(part))) for part in module.modules()]
-    for part in module.modules():
-        for name, buffer in list(part._buffers.items()):
-            # Others, as writing into the same ones would tell a graph that they changed.
-            part._buffers[name] = None if buffer is None else buffer.detach().clone()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    own = [*module.buffers(), *(module.parameters() if reach.writes else ())]
+    undo = [written_back(tensor) for tensor in own if tensor.layout == torch.strided]
+    preserving = vars(torch.autograd)["_unsafe_preserve_version_counter"]
+    with contextlib.ExitStack() as stack:
+        for tensor in (*own, *reach.tensors):
+            if not tensor.is_inference():
+                # Else the graph of the program would take it for changed.
+                stack.enter_context(preserving(tensor))
+        stack.enter_context(reach.put_back())
+        stack.enter_context(_other_buffers(module))
+        try:
+            with torch.random.fork_rng(devices=devices), silence():
+                yield
+        finally:
+            random.setstate(states[0])
+            if numpy is not None:
+                numpy.random.set_state(states[1])
+            for each in undo:
+                each()
+
+
+@contextlib.contextmanager
+def _other_buffers(module: Any) -> Iterator[None]:
+    """Inside, a module has copies of its buffers: a graph would take its own for changed."""
+    before = [(part._buffers, dict(part._buffers)) for part in module.modules()]
+    made: dict[int, Tensor] = {}
+    for held, own in before:
+        for name, buffer in own.items():
+            if buffer is not None:
+                held[name] = made.setdefault(id(buffer), buffer.detach().clone())
     try:
-        with torch.random.fork_rng(devices=devices), contextlib.redirect_stdout(io.StringIO()):
-            yield
+        yield
     finally:
-        random.setstate(states[0])
-        if numpy is not None:
-            numpy.random.set_state(states[1])
-        for attributes, before in parts:
-            _restore(attributes, before)
-
-
-def _copied(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Attributes, with copies of those containers that a call may add to."""
-    return {
-        name: (value, type(value)(value) if type(value) in (list, dict, set) else None)
-        for name, value in attributes.items()
-    }
-
-
-def _restore(attributes: dict[str, Any], before: dict[str, tuple[Any, Any]]) -> None:
-    for name in attributes.keys() - before.keys():
-        del attributes[name]
-    for name, (value, content) in before.items():
-        if attributes.get(name) is not value:
-            attributes[name] = value
-        if isinstance(content, list):
-            value[:] = content
-        elif content is not None:
-            value.clear()
-            value.update(content)
+        for held, own in before:
+            held.clear()
+            held.update(own)
