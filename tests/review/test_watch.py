@@ -247,6 +247,25 @@ def test_sigterm_ends_the_script_at_once_as_in_python(tmp_path: Path) -> None:
     assert (watched.stdout, watched.returncode) == ("True\n", -signal.SIGTERM)
 
 
+def test_files_of_the_names_of_modules_that_we_use_are_the_scripts_own(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    for name in ("statistics", "textwrap", "json", "attr", "part/html"):
+        (tmp_path / f"{name}.py").write_text("MINE = True")
+    script(
+        tmp_path,
+        "import statistics, textwrap, json, attr, html\n"
+        "print(statistics.MINE, textwrap.MINE, json.MINE, attr.MINE, html.escape('<'))",
+    )
+    script(tmp_path / "part", "import html, json\nprint(html.MINE, json.dumps(1))")
+    for words in (["train.py"], ["part/train.py"], ["-m", "train"]):
+        plain = python(tmp_path, *words)
+        watched = watch(tmp_path, "--format", "html", "--output", "findings.html", *words)
+        assert plain.returncode == 0
+        assert (watched.stdout, watched.returncode) == (plain.stdout, 0)
+        assert watched.stderr == "torchstone watched 0 steps and found no mistake.\n"
+        assert (tmp_path / "findings.html").stat().st_size
+
+
 def test_what_a_module_lacks_is_its_own_error(tmp_path: Path) -> None:
     script(tmp_path, "import nonesuch", "part.py")
     watched = watch(tmp_path, "-m", "part")

@@ -57,6 +57,9 @@ def _first_sentence(command: str) -> str:
 
 def main() -> None:
     """Run the command line of this process and exit with its status."""
+    if sys.argv[1:2] in (["check"], ["watch"]) and not sys.flags.safe_path and sys.path[0] == os.getcwd():
+        # As without `python -m`: what we import is not to be a file of the folder that we are used in.
+        sys.path[0] = os.path.dirname(sys.executable)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -44,6 +45,7 @@ def perform(request: Request) -> None:
     from torchstone.review.account import Account
     from torchstone.review.overfitting import LEAST_STEPS, EnoughSteps
     from torchstone.review.session import chosen
+    from torchstone.review.shadowing import Shadowed
     from torchstone.review.watcher import StoppedByFinding, Watcher
 
     if not request.command and request.module is None:
@@ -64,15 +66,20 @@ def perform(request: Request) -> None:
     )
     account = Account(watcher, _command(request)) if request.format == "html" else None
     ended: BaseException | None = None
+    shadowed = Shadowed(os.getcwd() if script is None else os.path.dirname(os.path.realpath(script)))
+    if shadowed:
+        _import_what_reports()
     watcher.start()
 
     def show_before_os_exit() -> None:
-        report = watcher.stop()
-        if account is not None:
-            report.run = account.of(None, "The script ended its process by os._exit.")
-        _show(_whole(report, request), request)
+        with shadowed.back():
+            report = watcher.stop()
+            if account is not None:
+                report.run = account.of(None, "The script ended its process by os._exit.")
+            _show(_whole(report, request), request)
 
     restore = _before_os_exit(watcher, show_before_os_exit)
+    shadowed.give_way()
     try:
         if request.module is None:
             running.run_script(request.command[0], request.command[1:])
@@ -91,7 +98,8 @@ def perform(request: Request) -> None:
         running.show(ended)
     running.wait_for_threads()
     restore()
-    report = watcher.stop()
+    with shadowed.back():
+        report = watcher.stop()
     if stopped is not None:
         report.notes.insert(0, f"Stopped by --stop-on {request.stop_on} at {stopped}.")
     if account is not None:
@@ -101,11 +109,23 @@ def perform(request: Request) -> None:
     # Of processes that train together the last one reports for all; one that failed may have no successor.
     report.findings += watcher.elsewhere
     if watcher.ranks.last or ended is not None:
-        report = _whole(report, request)
-        _show(report, request)
+        with shadowed.back():
+            report = _whole(report, request)
+            _show(report, request)
     if watcher.overfitting is not None and _is_good(ended):
         ended = SystemExit(watcher.overfitting.verdict().status)
     running.leave(ended if stopped is None else SystemExit(1), failed=_fails(report, request))
+
+
+def _import_what_reports() -> None:
+    """Imports what is otherwise imported at the first finding and at the end."""
+    for name in (
+        "agreement",
+        "fixes",
+        "paths",
+        *(f"output.{form}" for form in ("html", "json", "sarif", "watched")),
+    ):
+        importlib.import_module(f"torchstone.review.{name}")
 
 
 def _is_good(ended: BaseException | None) -> bool:

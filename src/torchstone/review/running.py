@@ -48,7 +48,7 @@ def run_script(path: str, arguments: list[str]) -> None:
         __cached__=None,
     )
     sys.argv = [path, *arguments]
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    _look_first_in(os.path.dirname(os.path.realpath(path)))
     sys.modules["__main__"] = main
     exec(code, main.__dict__)  # noqa: S102 - the user's own script, which they asked to run
 
@@ -60,13 +60,19 @@ def run_module(name: str, arguments: list[str]) -> None:
         NothingToRunError: there is no such module.
     """
     sys.argv = [name, *arguments]
-    sys.path[0] = os.getcwd()
+    _look_first_in(os.getcwd())
     try:
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     except ImportError as error:
         if _is_of_search(error.__traceback__):
             raise NothingToRunError(f"There is no module {name} to run: {error}.") from None
         raise
+
+
+def _look_first_in(folder: str) -> None:
+    """Where the program's own modules are."""
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
 
 
 def _is_of_search(traceback: types.TracebackType | None) -> bool:
