@@ -43,6 +43,7 @@ _THROUGH_METHODS = SAME_TENSOR_METHODS - {"detach", "requires_grad_"} | words(
     "sum mean abs exp log sqrt pow add sub mul div sigmoid softmax log_softmax relu tanh norm matmul mm bmm "
     "masked_fill gather index_select square neg logsumexp std var max min cumsum prod dot masked_select"
 )
+_FILLING = ("append", "extend", "insert", "appendleft")
 _NO_TENSORS = words("shape size dtype device ndim")
 _DATA_NAMES = re.compile(
     r"^(x|y|xs|ys|xb|yb|bx|by|x_?batch|y_?batch|x_?train|y_?train|inputs?|targets?|labels?|batch|data|images?|"
@@ -171,7 +172,11 @@ class _Search:
             return self._element(frame, node, binding.value, depth)
         if binding.kind != "assign" or (binding.name != self._loss and _asked_for(frame, binding)):
             return None
-        return self.expression(frame, _unpacked(binding.value, binding.path), depth)
+        value = _unpacked(binding.value, binding.path)
+        put_in = _put_into(frame, binding, value)
+        if put_in is not None:  # a list that is empty and seen to be filled nowhere is filled elsewhere
+            return self._all(frame, put_in, depth) if put_in else None
+        return self.expression(frame, value, depth)
 
     def _element(self, frame: Frame, node: ast.Name, iterable: ast.expr, depth: int) -> list[Source] | None:
         text = ast.unparse(iterable).lower()
@@ -285,6 +290,25 @@ def _unpacked(value: ast.expr, path: tuple[int | None, ...]) -> ast.expr:
             return value
         value = value.elts[position]
     return value
+
+
+def _put_into(frame: Frame, binding: Binding, value: ast.expr) -> list[ast.expr] | None:
+    """What a list that is given to a name holds, and what is put into it; None where it is no list."""
+    made = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and not value.args
+    if isinstance(value, ast.List):
+        held = list(value.elts)
+    elif made and value.func.id in ("list", "deque"):  # type: ignore[attr-defined]
+        held = []
+    else:
+        return None
+    index = frame.file.index
+    for method in _FILLING:
+        for call in index.calls_by_name.get(method, ()):
+            owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+            own = isinstance(owner, ast.Name) and owner.id == binding.name
+            if own and index.scope_of(call) is binding.scope:
+                held += call.args[-1:]
+    return held
 
 
 def _asked_for(frame: Frame, binding: Binding) -> bool:

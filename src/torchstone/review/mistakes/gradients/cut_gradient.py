@@ -86,6 +86,36 @@ GOOD = (
         hard.sum().backward()
         optimizer.step()
     """,
+    """
+    import torch
+    from torch import nn
+    from torch.distributions import Categorical
+
+    policy, value = nn.Linear(4, 2), nn.Linear(4, 1)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=0.01)
+    judge = torch.optim.Adam(value.parameters(), lr=0.01)
+
+    def episode():
+        chances, states = [], []
+        for time in range(5):
+            state = torch.randn(4)
+            chosen = Categorical(logits=policy(state))
+            chances.append(chosen.log_prob(chosen.sample()))
+            states.append(state)
+        return chances, states
+
+    for _ in range(20):
+        chances, states = episode()
+        returns = torch.ones(5)
+        worth = value(torch.stack(states)).squeeze(-1)
+        loss = -(torch.stack(chances) * (returns - worth.detach())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        judge.zero_grad()
+        nn.functional.mse_loss(worth, returns).backward()
+        judge.step()
+    """,
 )
 
 
