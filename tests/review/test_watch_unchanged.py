@@ -317,3 +317,128 @@ def test_unusual_scripts_are_left_alone(edge: str, run: Run, tmp_path: Path) -> 
             answer.pop("weights"), answer.pop("streams"), answer.pop("alive")
     assert left(watched) == left(plain)
     assert watched["errors"] == plain["errors"]
+
+
+REPLAYED = {
+    "random numbers, counts and hooks": """
+        import numpy, torch
+        from torch import nn
+        torch.manual_seed(0)
+        own, other, calls, passed = torch.Generator().manual_seed(5), numpy.random.default_rng(0), 0, 0
+        memory = torch.zeros(4)
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer, self.scale = nn.Linear(4, 1), nn.Parameter(torch.ones(1))
+                self.seen = {"all": [0]}
+            def forward(self, x):
+                global calls
+                calls += 1
+                self.seen["all"].append(calls)
+                memory.add_(1)
+                self.scale.data.mul_(1.5)
+                print("called")
+                x = x + torch.randn(x.shape, generator=own) * float(other.random())
+                return torch.log(self.layer(x) * self.scale * memory[0])
+        def hook(module, given, output):
+            global passed
+            passed += 1
+        net = Net()
+        net.register_forward_hook(hook)
+        net.layer.weight.register_hook(lambda gradient: net.seen["all"].append(-1))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(6):
+            optimizer.zero_grad()
+            batch = torch.randn(8, 4)
+            nn.functional.mse_loss(net(batch), torch.randn(8, 1)).backward()
+            optimizer.step()
+        print(calls, passed, net.seen, memory, net.scale, torch.randn(1, generator=own), other.random())
+    """,
+    "what a helper behind a decorator does": """
+        import torch
+        from torch import nn
+        torch.manual_seed(0)
+        seen = []
+        @torch.no_grad()
+        def count(x):
+            seen.append(len(x))
+        class Net(nn.Linear):
+            def forward(self, x):
+                count(x)
+                return super().forward(x).sqrt()
+        net = Net(4, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            net(torch.randn(8, 4)).mean().backward()
+            optimizer.step()
+        print(seen)
+    """,
+    "another thread that prints": """
+        import threading, time, torch
+        from torch import nn
+        torch.manual_seed(0)
+        class Net(nn.Linear):
+            def forward(self, x):
+                time.sleep(0.02)
+                print("called")
+                return torch.log(super().forward(x))
+        net = Net(4, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        def chat():
+            for _ in range(100):
+                print("called")
+                time.sleep(0.002)
+        thread = threading.Thread(target=chat)
+        thread.start()
+        for _ in range(4):
+            optimizer.zero_grad()
+            net(torch.randn(8, 4)).mean().backward()
+            optimizer.step()
+        thread.join()
+    """,
+}
+
+
+@pytest.mark.parametrize("name", REPLAYED)
+def test_a_batch_that_is_replayed_leaves_no_trace(name: str, run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(REPLAYED[name]))
+    plain, watched = run(script, watched=False), run(script, watched=True)
+    (finding,) = [one for one in watched["findings"] if one["code"] == "TS601"]
+    assert finding["evidence"]["module"] == "net"
+    assert watched["failures"] == []
+    assert sorted(watched["output"]) == sorted(plain["output"])  # threads print in any order
+    assert left(watched)["weights"] == left(plain)["weights"]
+    assert left(watched)["streams"] == left(plain)["streams"]
+
+
+def test_a_call_that_cannot_be_undone_is_not_made_once_more(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        textwrap.dedent("""
+            import pathlib, torch
+            from torch import nn
+            torch.manual_seed(0)
+            class Net(nn.Linear):
+                def forward(self, x):
+                    with open("calls.txt", "a") as file:
+                        file.write("called ")
+                    return super().forward(x) * self.factor
+            net = Net(4, 1)
+            net.factor = float("inf")
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            for _ in range(4):
+                optimizer.zero_grad()
+                net(torch.randn(8, 4)).mean().backward()
+                optimizer.step()
+            print(pathlib.Path("calls.txt").read_text())
+            pathlib.Path("calls.txt").unlink()
+        """)
+    )
+    plain, watched = run(script, watched=False), run(script, watched=True)
+    (finding,) = watched["findings"]
+    assert finding["code"] == "TS601"
+    assert "`Net.forward` uses `open`, `write`" in finding["message"]
+    assert watched["failures"] == []
+    assert watched["output"] == plain["output"]

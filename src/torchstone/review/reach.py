@@ -7,7 +7,9 @@ back, such as files and writers, it is said so: such a module is not called.
 
 from __future__ import annotations
 
+import dis
 import functools
+import inspect
 import operator
 import re
 import sys
@@ -62,22 +64,33 @@ class Reach:
 
     Args:
         module: the module.
+        given: what it is called with.
+        again: whether a call is made once more as it was: with the hooks of the user's, and with compiled
+            code run as it was written.
     """
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, given: Any = (), *, again: bool = False) -> None:
+        self.module = module
         self.clean = True
         """Whether all that was found can be put back."""
         self.why: Any = None
         """What cannot."""
+        self.tensors: list[Any] = []
+        """Those that are written back, besides the module's own."""
+        self.writes = False
+        """Whether the user's code writes into tensors, as far as can be read from it."""
+        self.draws = False
+        """Whether it has random generators of its own, which stand elsewhere now than at an earlier call."""
+        self._again = again
         self._parts = {id(part) for part in module.modules()}
         self._own = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
         self._seen: dict[int, Any] = {}
         self._classes: set[int] = set()
-        self._names: set[str] = set()
         self._undo: list[Callable[[], Any]] = []
         self._waiting: list[Any] = []
         for part in module.modules():
             self._follow_part(part)
+        self._waiting.append(given)
         while self._waiting and self.clean:
             self._visit(self._waiting.pop())
 
@@ -90,25 +103,47 @@ class Reach:
             for undo in reversed(self._undo):
                 undo()
 
-    def _refuse(self, why: Any) -> None:
-        self.clean, self.why = False, why
+    @property
+    def reason(self) -> str:
+        """What cannot be put back, in words."""
+        if isinstance(self.why, tuple):
+            name, doing = self.why
+            return f"`{name}` uses " + ", ".join(f"`{each}`" for each in doing)
+        if isinstance(self.why, type):
+            return f"it reaches an object of the class `{self.why.__qualname__}`"
+        return str(self.why)
+
+    def refuse(self, why: Any) -> None:
+        """Says that something cannot be put back."""
+        if self.clean:
+            self.clean, self.why = False, why
 
     def _follow_part(self, part: Any) -> None:
         self._seen[id(part)] = part
         attributes = vars(part)
-        if "forward" in attributes or attributes.get("_compiled_call_impl") is not None:
-            self._refuse(type(part))
-        for hooks in (part._forward_hooks, part._forward_pre_hooks):
-            for hook in hooks.values():
-                home = getattr(hook, "__module__", None) or type(hook).__module__
-                if not home.startswith("torch."):
-                    self._refuse(hook)
+        if "forward" in attributes or (attributes.get("_compiled_call_impl") is not None and not self._again):
+            self.refuse(type(part))
+        self._follow_hooks(part)
         self._keep_names(attributes, list(attributes))
         if getattr(part, "max_norm", None) is not None or type(part).__module__.startswith(_ACTING):
-            self._refuse(type(part))
+            self.refuse(type(part))
         self._keep_content(part._parameters)
         self._waiting += [value for name, value in attributes.items() if not _OF_TORCH.match(name)]
         self._follow_class(type(part), {"forward", "__call__", "__getattr__"})
+
+    def _follow_hooks(self, part: Any) -> None:
+        kinds = [part._forward_hooks, part._forward_pre_hooks]
+        if self._again:
+            kinds += [part._backward_hooks, part._backward_pre_hooks]
+            kinds += [one._backward_hooks or {} for one in part._parameters.values() if one is not None]
+        for hook in [hook for kind in kinds for hook in kind.values()]:
+            home = getattr(hook, "__module__", None) or type(hook).__module__
+            if home.startswith(("torch.", "torchstone.")):
+                continue
+            if self._again and _is_users(hook):
+                self._waiting.append(hook)
+            else:
+                self.refuse(f"it has the hook `{getattr(hook, '__qualname__', type(hook).__qualname__)}`")
 
     def _follow_class(self, kind: type, names: set[str] | None) -> None:
         """The user's methods of a class: those of some names and what they name in turn, or all."""
@@ -127,7 +162,7 @@ class Reach:
             function = methods.get(name)
             if name not in done and function is not None:
                 self._waiting.append(function)
-                wanted += _named(function.__code__)
+                wanted += _named(function.__code__) | _named(inspect.unwrap(function).__code__)
             done.add(name)
 
     def _keep_attributes(self, kind: type) -> None:
@@ -156,7 +191,7 @@ class Reach:
         if isinstance(value, _PLAIN) or id(value) in self._seen:
             return
         if len(self._seen) > _MOST:
-            self._refuse("too much")
+            self.refuse("it reaches too many objects")
             return
         self._seen[id(value)] = value
         if isinstance(value, types.FunctionType):
@@ -179,16 +214,17 @@ class Reach:
         home = type(value).__module__
         if hasattr(value, "_parameters") and hasattr(value, "_modules"):
             if id(value) not in self._parts:
-                self._refuse(type(value))
+                self.refuse(type(value))
         elif hasattr(value, "grad_fn"):
             self._keep_tensor(value)
         elif (state := _state_of(value)) is not None:
+            self.draws = True
             self._undo.append(state)
         elif home == "numpy" and hasattr(value, "flags") and value.ndim:
             self._undo.append(functools.partial(_write, value, value.copy()))
         elif _is_users_class(type(value)) or type(value).__name__ in ("SimpleNamespace", "Namespace"):
             if not hasattr(value, "__dict__"):
-                self._refuse(type(value))
+                self.refuse(type(value))
                 return
             self._keep_names(vars(value), list(vars(value)))
             self._waiting += list(vars(value).values())
@@ -196,16 +232,24 @@ class Reach:
         elif type(value).__name__.endswith("Config"):
             pass
         elif not _is_constant(value):
-            self._refuse(type(value))
+            self.refuse(type(value))
 
     def _follow_function(self, function: types.FunctionType) -> None:
         code = function.__code__
-        if not is_users(code.co_filename):
+        if (original := getattr(function, "_torchdynamo_orig_callable", None)) is not None:
+            if self._again:
+                self._waiting.append(original)
+            else:
+                self.refuse(f"`{function.__qualname__}` is compiled")
+            return
+        if not is_users(code.co_filename):  # perhaps around a function of the user's
+            self._waiting.append(getattr(function, "__wrapped__", None))
             return
         names = _named(code)
-        if hasattr(function, "_torchdynamo_orig_callable") or _DOING & names:
-            self._refuse((function.__qualname__, sorted(_DOING & names)))
+        if _DOING & names:
+            self.refuse((function.__qualname__, sorted(_DOING & names)))
             return
+        self.writes = self.writes or _writes(code)
         self._follow_names(function.__globals__, names)
         for cell in function.__closure__ or ():
             try:
@@ -263,13 +307,41 @@ class Reach:
         """A tensor that is no parameter and no buffer of the module may be written into."""
         if id(value) in self._own or not value.is_leaf or not hasattr(value, "data_ptr"):
             return
-        before = value.detach().clone()
+        self.tensors.append(value)
+        self._undo.append(written_back(value))
 
-        def undo() -> None:
-            if not before.equal(value.detach()):
-                value.data.copy_(before)
 
-        self._undo.append(undo)
+def written_back(tensor: Any) -> Callable[[], None]:
+    """Gives a tensor the values that it has now, where it has others then."""
+    before = tensor.detach().clone()
+
+    def undo() -> None:
+        if not before.equal(tensor.detach()):
+            tensor.data.copy_(before)
+
+    return undo
+
+
+def _writes(code: types.CodeType) -> bool:
+    """Whether a function, read in haste, may write into a tensor."""
+    names = {*code.co_names, *(name for each in code.co_consts if type(each) is tuple for name in each)}
+    if any(
+        type(name) is str and (name in ("data", "out") or re.search("[a-z0-9]_$", name)) for name in names
+    ):
+        return True
+    for each in dis.get_instructions(code):
+        if each.opname == "STORE_SUBSCR" or (each.opname == "BINARY_OP" and each.argrepr.endswith("=")):
+            return True
+    return any(isinstance(each, types.CodeType) and _writes(each) for each in code.co_consts)
+
+
+def _is_users(hook: Any) -> bool:
+    """Whether a function, or what is called like one, is the user's."""
+    while isinstance(hook, functools.partial):
+        hook = hook.func
+    hook = getattr(hook, "__func__", hook)
+    code = getattr(hook, "__code__", None)
+    return _is_users_class(type(hook)) if code is None else is_users(code.co_filename)
 
 
 def _is_constant(value: Any) -> bool:

@@ -352,9 +352,15 @@ class Watch(Detector):
             call.hold()
             if not call.can_be_made():
                 continue
-            changes, output = replaying.replay(call.module(), *call.held, call.state, replaying.Changes)
+            reach = replaying.undoing(call)
+            if not reach.clean:
+                call.let_go()
+                continue
+            with replaying.put_back(reach):
+                changes, output = replaying.replay(call.module(), *call.held, call.state, replaying.Changes)
+                nodes = replaying.changed_nodes(output)
             call.let_go()
-            for node in replaying.changed_nodes(output):
+            for node in nodes:
                 name, module, place = changes.nodes.get(node, ("", None, None))
                 change = changes.of(node)
                 if change is not None:

@@ -90,6 +90,11 @@ _CALLS = 8
 _REPLAYS = 8
 """So often a batch is given once more, where nothing is found."""
 
+_NEAR, _FAR = 64, 4096
+"""So many operations are looked at from the loss, where the modules were looked at and where not."""
+
+_DRAWS = "it draws random numbers from a generator of its own"
+
 _FEW = 3
 """So many samples are named in the message; more are in the evidence."""
 
@@ -211,35 +216,57 @@ class Watch(Detector):
 
     def _trace_forward(self, event: Event) -> None:
         self._left -= 1
-        replaying = self._replaying
+        replaying, unseen = self._replaying, None
         for call in list(self._calls):
             call.hold()
             if not call.can_be_made():
                 continue
-            tracer, output = replaying.replay(call.module(), *call.held, call.state)
-            bad = next((one for one in tensors(output) if replaying.is_bad(one)), None)
-            origin = None if bad is None else tracer.origin(bad)
+            reach = replaying.undoing(call)
+            if not reach.clean:
+                unseen = unseen or reach.reason
+                continue
+            with replaying.put_back(reach):
+                tracer, output = replaying.replay(call.module(), *call.held, call.state)
+                bad = next((one for one in tensors(output) if replaying.is_bad(one)), None)
+                origin = None if bad is None else tracer.origin(bad)
+            if reach.draws:
+                origin, unseen = _without_numbers(origin), unseen or _DRAWS
             if origin is not None and getattr(origin.holder, "grad_fn", None) is not None:
                 break  # a loss that is a module was given what is bad already: computed outside of any
             if origin is not None:
                 self._pending = self._forward_finding(origin, call, event.place)
                 return
-        self._pending = self._tail_finding(event)
+        self._pending = self._tail_finding(event, unseen)
 
     def _trace_backward(self, event: Event) -> None:
         self._left -= 1
-        replaying = self._replaying
+        replaying, unseen = self._replaying, None
         for call in list(self._calls):
             if not call.gradients or not call.can_be_made():
                 continue
-            tracer, output = replaying.replay(call.module(), *call.held, call.state)
-            origin, came_bad = replaying.trace_back(tracer, output, call.gradients)
+            reach = replaying.undoing(call)
+            if not reach.clean:
+                unseen = unseen or reach.reason
+                continue
+            with replaying.put_back(reach):
+                tracer, output = replaying.replay(call.module(), *call.held, call.state)
+                origin, came_bad = replaying.trace_back(tracer, output, call.gradients)
+            if reach.draws:
+                origin, unseen = _without_numbers(origin), unseen or _DRAWS
             if origin is not None:
                 self._pending = self._backward_finding(origin, call, event.place)
                 return
             if came_bad:
                 self._pending = self._came_bad(call, event.place)
                 return
+        if unseen is not None:
+            self._pending = {
+                "message": f"The loss is finite and gradients are not, since step {self.stream.step}; where "
+                f"that began cannot be looked at by calling the model once more, as {unseen}",
+                "fix": None,
+                "place": event.place,
+                "direction": "backward",
+            }
 
     # What is said
 
@@ -305,9 +332,9 @@ class Watch(Detector):
             "direction": "backward",
         }
 
-    def _tail_finding(self, event: Event) -> dict[str, Any] | None:
-        """The outputs of all modules are finite: it is in the computation of the loss."""
-        name, ranges = _tail(event.subject)
+    def _tail_finding(self, event: Event, unseen: str | None) -> dict[str, Any] | None:
+        """The outputs of all modules are finite, or not looked at for a reason: what the graph tells."""
+        name, ranges = _tail(event.subject, _NEAR if unseen is None else _FAR)
         if name is None and not self._calls:
             return None
         frame, place = event.frame, event.place
@@ -315,7 +342,14 @@ class Watch(Detector):
             call_before(frame, place.line, name) if name and frame is not None and place is not None else None
         )
         known = all(call.can_be_made() for call in self._calls)
-        if name:
+        if name and unseen is not None:
+            message = f"The loss is not finite: that is made by `{name}`{_of(ranges)}"
+        elif unseen is not None:
+            message = (
+                f"The loss is not finite since step {self.stream.step}; where that began cannot be looked "
+                f"at by calling the model once more, as {unseen}"
+            )
+        elif name:
             message = f"The outputs are finite and the loss is not: it is made by `{name}`{_of(ranges)}"
         elif known:
             message = "The outputs are finite and the loss is not: it is made in the computation of the loss"
@@ -357,6 +391,13 @@ def _replaying() -> Any:
     return importlib.import_module("torchstone.review.events.replaying")
 
 
+def _without_numbers(origin: Operation | None) -> Operation | None:
+    """What holds for other random numbers as well."""
+    if origin is not None:
+        origin.inputs, origin.rows = [], []
+    return origin
+
+
 def _parameters(module: Any) -> list[Any]:
     return [] if module is None else list(module.parameters())
 
@@ -395,12 +436,12 @@ def _at(rows: list[int]) -> str:
     return f", at sample{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))} of the batch"
 
 
-def _tail(loss: Any) -> tuple[str | None, list[dict[str, Any]]]:
+def _tail(loss: Any, most: int) -> tuple[str | None, list[dict[str, Any]]]:
     """The operation between the modules and the loss whose inputs are finite and whose result cannot be."""
     replaying = _replaying()
     waiting: list[Any] = [loss.grad_fn]
     seen: set[Any] = set()
-    while waiting and len(seen) < 64:
+    while waiting and len(seen) < most:
         node = waiting.pop(0)
         if node is None or node in seen:
             continue
@@ -408,11 +449,20 @@ def _tail(loss: Any) -> tuple[str | None, list[dict[str, Any]]]:
         name = replaying._plain(node.name())
         held = replaying.saved_by(node)
         if name in _FIXES and held and not any(replaying.is_bad(one) for one in held):
+            if name == "div":
+                held = [one for one in [_divisor(node)] if is_tensor(one) and bool((one == 0).any())]
             ranges = [replaying._range(one) for one in held if one.is_floating_point()]
             if any(_outside(name, one) for one in ranges):
                 return name, ranges
         waiting.extend(behind for behind, _ in node.next_functions)
     return None, []
+
+
+def _divisor(node: Any) -> Any:
+    try:
+        return getattr(node, "_saved_other", None)
+    except RuntimeError:  # it was changed in place
+        return None
 
 
 def _outside(name: str, values: dict[str, Any]) -> bool:
