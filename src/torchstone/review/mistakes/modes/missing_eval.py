@@ -134,9 +134,12 @@ class Watch(PassDetector):
         if any(word in name for name in look.functions for word in _ON_PURPOSE):
             return
         name = self.names.module(module)
+        learns = any("Norm" in layer for layer in look.layers)
         self.found(
             f"`{name}` was evaluated in training mode: {', '.join(look.layers)} behaved as in training",
-            why="the numbers are wrong, and batch normalisation learns from the evaluation data",
+            why="the numbers are wrong, and batch normalisation learns from the evaluation data"
+            if learns
+            else "the numbers are wrong: the model is not evaluated as it will be used",
             place=look.place,
             fix=f"Call `{name}.eval()` before this loop and `{name}.train()` before training goes on.",
             related=((seen.place, "this loop evaluates"),),
