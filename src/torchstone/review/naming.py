@@ -70,7 +70,9 @@ def variable(value: Any, frame: FrameType | None) -> str | None:
     owner = local.get("self")
     if owner is not None:
         attributes = getattr(owner, "__dict__", {})
-        for name, held in (*attributes.items(), *attributes.get("_modules", {}).items()):
+        modules = attributes.get("_modules")
+        inner = modules if isinstance(modules, dict) else {}  # the program may call anything so
+        for name, held in (*attributes.items(), *inner.items()):
             if held is value:
                 return f"self.{name}"
     return next((name for name, held in frame.f_globals.items() if held is value), None)

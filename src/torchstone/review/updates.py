@@ -27,7 +27,7 @@ class Updates:
         held = [
             one
             for group in optimizer.param_groups
-            if group["lr"]
+            if group.get("lr", 1)
             for one in group["params"]
             if one.grad is not None and not one.grad.is_sparse and one.dim() > 1 and not one.is_meta
         ]

@@ -25,7 +25,7 @@ from __future__ import annotations
 import ast
 import re
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -323,7 +323,7 @@ class _Content:
 
     def __init__(self, epoch: Epoch) -> None:
         self.epoch = epoch
-        self.base: weakref.ref[Any] | None = None
+        self.base: Callable[[], Any] | None = None
         """The data set that the samples are from in the end, where it is one."""
         self.indices: dict[int, int] = {}
         """By index in that data set, the hash of the sample's targets, or of all of it."""
@@ -369,8 +369,8 @@ class _Content:
         known = hashes if samples.targets is None else samples.target_hashes() or hashes
         base, places = bases_of(dataset, samples.indices or [])
         if self.base is None:
-            self.base = weakref.ref(base)
-        if self.base() is base:
+            self.base = _reference(base)
+        if _is_same(self.base(), _reference(base)()):
             self.indices.update(zip(places, known, strict=False))
 
     def repeats(self) -> float:
@@ -380,7 +380,7 @@ class _Content:
 
     def same_indices(self, other: _Content) -> int:
         """How many samples of the other one are the same samples of the same data set."""
-        if self.base is None or other.base is None or self.base() is not other.base():
+        if self.base is None or other.base is None or not _is_same(self.base(), other.base()):
             return 0
         both = [at for at in other.indices if at in self.indices]
         same = sum(self.indices[at] == other.indices[at] for at in both)
@@ -392,6 +392,20 @@ class _Content:
         every = max(self.every, other.every)
         compared = [value for value in other.hashes if value % every == 0]
         return sum(value in self.hashes for value in compared), len(compared)
+
+
+def _reference(dataset: Any) -> Callable[[], Any]:
+    """A data set that is not kept alive; of a plain list, which takes no weak reference, a number."""
+    try:
+        return weakref.ref(dataset)
+    except TypeError:
+        number = id(dataset)
+        return lambda: number
+
+
+def _is_same(first: Any, second: Any) -> bool:
+    """Whether two of these are of one data set."""
+    return first is second or (type(first) is int and type(second) is int and first == second)
 
 
 class Watch(Detector):

@@ -98,8 +98,9 @@ GOOD = (
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    rows = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
-    loader, test_loader = DataLoader(rows, batch_size=8), DataLoader(rows, batch_size=8)
+    train_set = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    test_set = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    loader, test_loader = DataLoader(train_set, batch_size=8), DataLoader(test_set, batch_size=8)
     model = nn.Sequential(nn.Linear(4, 16), nn.Dropout(0.5), nn.ReLU(), nn.Linear(16, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for epoch in range(1):
@@ -116,8 +117,9 @@ GOOD = (
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    rows = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
-    loader, test_loader = DataLoader(rows, batch_size=8), DataLoader(rows, batch_size=8)
+    train_set = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    test_set = TensorDataset(torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    loader, test_loader = DataLoader(train_set, batch_size=8), DataLoader(test_set, batch_size=8)
     model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
     for layer in model[:3]:
         layer.requires_grad_(False)
@@ -285,6 +287,9 @@ class Watch(Detector):
             return
         if not window.trained and not all(parameter.requires_grad for parameter in module.parameters()):
             return  # a frozen body that stays in evaluation mode while its head learns
+        held = [list(layer.parameters()) for layer in mode_layers(module)]
+        if all(own and not any(parameter.requires_grad for parameter in own) for own in held):
+            return  # all that has a mode is frozen
         window.steps += 1
         if window.steps < 2:
             return

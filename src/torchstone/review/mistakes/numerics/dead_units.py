@@ -114,7 +114,7 @@ class Watch(Detector):
         if units < _UNITS or is_wrapped(output):
             return
         others = [dimension for dimension in range(output.ndim) if dimension != 1]
-        alive = (output.detach() > 0).sum(dim=others) > 0
+        alive = (~(output.detach() <= 0)).sum(dim=others) > 0  # what is not a number is not zero
         layer = self._layers.get(module)
         if layer is None or layer.alive.shape != alive.shape or layer.alive.device != alive.device:
             layer = self._layers[module] = _Layer(alive)

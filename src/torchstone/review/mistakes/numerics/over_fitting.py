@@ -175,7 +175,7 @@ class Watch(Detector):
         loader, sums = event.subject, dict(self._sums)
         self._sums.clear()
         self._passing = False
-        if not sums or not event.epoch.evaluates or not self._held_out.get(loader):
+        if loader is None or not sums or not event.epoch.evaluates or not self._held_out.get(loader):
             return
         self._restored = False
         curves = self._curves.setdefault(loader, {})
