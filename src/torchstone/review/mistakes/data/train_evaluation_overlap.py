@@ -88,12 +88,14 @@ GOOD = (
     test_loader = DataLoader(test_set, batch_size=64)
     """,
     """
-    from torch.utils.data import DataLoader, random_split
-    from torchvision import datasets, transforms
+    import torch
+    from sklearn.datasets import load_digits
+    from torch.utils.data import DataLoader, TensorDataset, random_split
 
-    train_set = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+    digits = load_digits()
+    train_set = TensorDataset(torch.tensor(digits.data).float(), torch.tensor(digits.target))
     train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
-    train_set, val_set = random_split(train_set, [50000, 10000])
+    train_set, val_set = random_split(train_set, [1500, 297])
     train_loader = DataLoader(train_set, batch_size=64, shuffle=True)  # takes the other's place
     val_loader = DataLoader(val_set, batch_size=64)
     """,
