@@ -43,18 +43,11 @@ def perform(request: Request) -> None:
     """
     from torchstone.review import running
     from torchstone.review.account import Account
-    from torchstone.review.overfitting import LEAST_STEPS, EnoughSteps
     from torchstone.review.session import chosen
     from torchstone.review.shadowing import Shadowed
     from torchstone.review.watcher import StoppedByFinding, Watcher
 
-    if not request.command and request.module is None:
-        raise UsageError("No script was given.", hint="torchstone watch SCRIPT [ARGUMENTS]")
-    if request.overfit is not None and request.overfit < LEAST_STEPS:
-        raise UsageError(f"--overfit-steps must be {LEAST_STEPS} or more: fewer say nothing.")
-    if request.format == "html" and request.output is None:
-        hint = "torchstone watch --format html --output findings.html SCRIPT [ARGUMENTS]"
-        raise UsageError("A page needs a file: stdout belongs to the script.", hint=hint)
+    _refuse_what_says_nothing(request)
     script = request.command[0] if request.module is None else None
     watcher = Watcher(
         codes=chosen(request.layer, script),
@@ -65,7 +58,6 @@ def perform(request: Request) -> None:
         overfit=request.overfit,
     )
     account = Account(watcher, _command(request)) if request.format == "html" else None
-    ended: BaseException | None = None
     shadowed = Shadowed(os.getcwd() if script is None else os.path.dirname(os.path.realpath(script)))
     if shadowed:
         _import_what_reports()
@@ -81,17 +73,10 @@ def perform(request: Request) -> None:
     restore = _before_os_exit(watcher, show_before_os_exit)
     shadowed.give_way()
     try:
-        if request.module is None:
-            running.run_script(request.command[0], request.command[1:])
-        else:
-            running.run_module(request.module, request.command)
+        ended = _run(request)
     except running.NothingToRunError:
         watcher.stop()
         raise
-    except EnoughSteps:  # what was asked for with --overfit-batch is known
-        pass
-    except BaseException as error:  # told below, after what it ended
-        ended = error
     stopped = ended if isinstance(ended, StoppedByFinding) else None
     if ended is not None and stopped is None:
         watcher.crashed(ended)
@@ -115,6 +100,37 @@ def perform(request: Request) -> None:
     if watcher.overfitting is not None and _is_good(ended):
         ended = SystemExit(watcher.overfitting.verdict().status)
     running.leave(ended if stopped is None else SystemExit(1), failed=_fails(report, request))
+
+
+def _refuse_what_says_nothing(request: Request) -> None:
+    from torchstone.review.overfitting import LEAST_STEPS
+
+    if not request.command and request.module is None:
+        raise UsageError("No script was given.", hint="torchstone watch SCRIPT [ARGUMENTS]")
+    if request.overfit is not None and request.overfit < LEAST_STEPS:
+        raise UsageError(f"--overfit-steps must be {LEAST_STEPS} or more: fewer say nothing.")
+    if request.format == "html" and request.output is None:
+        hint = "torchstone watch --format html --output findings.html SCRIPT [ARGUMENTS]"
+        raise UsageError("A page needs a file: stdout belongs to the script.", hint=hint)
+
+
+def _run(request: Request) -> BaseException | None:
+    """Runs the script; what ended it, None for its end."""
+    from torchstone.review import running
+    from torchstone.review.overfitting import EnoughSteps
+
+    try:
+        if request.module is None:
+            running.run_script(request.command[0], request.command[1:])
+        else:
+            running.run_module(request.module, request.command)
+    except running.NothingToRunError:
+        raise
+    except EnoughSteps:  # what was asked for with --overfit-batch is known
+        return None
+    except BaseException as error:  # told after what it ended
+        return error
+    return None
 
 
 def _import_what_reports() -> None:

@@ -111,20 +111,19 @@ class FollowsGraphs(Detector):
     @sampled
     def on_forward_began(self, event: Event) -> None:
         """Results that are given on."""
-        if self.stream.sampled and event.recording:
+        if event.recording:
             self._histories.given(event)
 
     @sampled
     def on_forward(self, event: Event) -> None:
         """Results that are made."""
-        if self.stream.sampled and event.root and event.recording:
+        if event.root and event.recording:
             self._histories.returned(event)
 
     @sampled
     def on_backward_ended(self, event: Event) -> None:
         """A graph that is freed."""
-        if self.stream.sampled:
-            self._histories.gone_back(event)
+        self._histories.gone_back(event)
 
     def on_crash(self, event: Event) -> None:
         """What the second pass has to do with the first."""

@@ -165,8 +165,8 @@ class Stream:
         after = getattr(owner, "AFTER", ())
         for kind in after:
             self._waiting.setdefault(kind, []).append(owner)
-        for name in dir(owner):
-            if name.startswith("on_") and (not after or name[3:] in _LAST):
+        for name in _methods(owner):
+            if not after or name[3:] in _LAST:
                 self._add(owner, name)
 
     def _add(self, owner: Any, name: str) -> None:
@@ -181,8 +181,8 @@ class Stream:
             for waiting in self._waiting.values():
                 if owner in waiting:
                     waiting.remove(owner)
-            for name in dir(owner):
-                if name.startswith("on_") and name[3:] not in _LAST:
+            for name in _methods(owner):
+                if name[3:] not in _LAST:
                     self._add(owner, name)
 
     def wants(self, kind: str) -> bool:
@@ -420,6 +420,11 @@ class Stream:
                 delattr(owner, name)
             done.append(patch)
         return done
+
+
+def _methods(owner: Any) -> list[str]:
+    """Those that are called with events."""
+    return [name for name in dir(owner) if name.startswith("on_")]
 
 
 def _never() -> bool:

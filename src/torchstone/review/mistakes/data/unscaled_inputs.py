@@ -341,7 +341,7 @@ class Watch(Detector):
     @sampled
     def on_forward_began(self, event: Event) -> None:
         """A model is called in training."""
-        self._looking = self.stream.sampled and event.recording and event.subject.training
+        self._looking = event.recording and event.subject.training
         self._words, self._layers = None, 0
 
     @sampled

@@ -332,7 +332,7 @@ class Watch(Detector):
     @sampled
     def on_backward_ended(self, event: Event) -> None:
         """Whom it gave gradients."""
-        if self._is_off() or not self.stream.sampled:
+        if self._is_off():
             return
         for optimizer, account in self.gradients.each():
             if account.gave != self.gradients.now:

@@ -188,7 +188,7 @@ class Watch(Detector):
     def on_clipped(self, event: Event) -> None:
         """Which gradients are there to be clipped."""
         limit = event.limit
-        if not self.stream.sampled or not isinstance(limit, int | float) or limit >= _NO_LIMIT:
+        if not isinstance(limit, int | float) or limit >= _NO_LIMIT:
             return
         place = event.place
         if place is None or place in self._useful:

@@ -200,7 +200,7 @@ class Watch(Detector):
         """Judges the way from the loss to the parameters."""
         self._suspect = None
         loss = event.subject
-        if self._learned or not self.stream.sampled or not hasattr(loss, "grad_fn"):
+        if self._learned or not hasattr(loss, "grad_fn"):
             return
         passes = [each for each in self.gradients.passes if each.root and each.attached and each.learns]
         flat = loss.grad_fn is not None

@@ -196,8 +196,6 @@ class Watch(Detector):
     @sampled
     def on_backward(self, event: Event) -> None:
         """Which used gradients are there before new ones come."""
-        if not self.stream.sampled:
-            return
         for optimizer, state in self._gradients.items():
             gradient = _probe(optimizer) if state.used else None
             if gradient is None or not bool(gradient.any()):

@@ -164,7 +164,7 @@ class Watch(Detector):
         """Judges the step that was made."""
         gradients, optimizer = self.gradients, event.subject
         account = gradients.of(optimizer)
-        if not self.stream.sampled or gradients.now != account.stepped:
+        if gradients.now != account.stepped:
             return
         if not gradients.backward and not gradients.computed:
             self._judge_empty(event, account)

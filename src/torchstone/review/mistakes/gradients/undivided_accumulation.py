@@ -231,14 +231,14 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """A mean over the batch."""
-        if self._groups and self.stream.sampled and event.options.get("reduction", "mean") == "mean":
+        if self._groups and event.options.get("reduction", "mean") == "mean":
             self._mean = weakref.ref(event.result)
 
     @sampled
     def on_backward(self, event: Event) -> None:
         """Whether it goes back from the mean itself."""
         self._current = None
-        if self._batch is None or self._mean is None or not self.stream.sampled:
+        if self._batch is None or self._mean is None:
             return
         place = event.place if self._mean() is event.subject else None
         if place is not None:
@@ -247,7 +247,7 @@ class Watch(Detector):
     @sampled
     def on_backward_ended(self, event: Event) -> None:
         """Whose gradients it was added to."""
-        for optimizer, group in list(self._groups.items()) if self.stream.sampled else ():
+        for optimizer, group in list(self._groups.items()):
             if self.gradients.of(optimizer).gave == self.gradients.now:
                 self._pending = True
                 group.batches.append(self._current)

@@ -134,7 +134,7 @@ class Watch(Detector):
         gradients, optimizer = self.gradients, event.subject
         account = gradients.of(optimizer)
         lost = account.stepped_before < account.gave < account.cleared < account.began
-        if not lost or not self.stream.sampled or gradients.now != account.stepped:
+        if not lost or gradients.now != account.stepped:
             return
         # Where a forward pass lies between, it is the step that came too early: TS104.
         if gradients.backward > account.gave or gradients.forward > account.gave:

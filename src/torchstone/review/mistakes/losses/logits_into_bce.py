@@ -97,7 +97,7 @@ class Watch(Detector):
     @sampled
     def on_loss_began(self, event: Event) -> None:
         """On an accelerator the failure comes later, and nothing can be read any more."""
-        if event.name == "binary_cross_entropy" and self.stream.sampled and event.subject.is_cuda:
+        if event.name == "binary_cross_entropy" and event.subject.is_cuda:
             self._outside(event)
 
     def on_loss_failed(self, event: Event) -> None:
@@ -115,7 +115,7 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """A layer's scores behind a clamp that many of them run into, seen twice."""
-        if event.name != "binary_cross_entropy" or not self.stream.sampled:
+        if event.name != "binary_cross_entropy":
             return
         share = _at_bounds(event.subject)
         if share < _BY_CHANCE:

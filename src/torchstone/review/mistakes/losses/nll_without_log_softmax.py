@@ -102,7 +102,7 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """They come from a layer or a softmax, and their exponentials do not sum to 1."""
-        if event.name != "nll_loss" or not self.stream.sampled:
+        if event.name != "nll_loss":
             return
         origin = graphs.operation(graphs.origin(event.subject))
         if not graphs.readable(event.subject):

@@ -88,7 +88,7 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """The last operation is a sigmoid or a softmax, and the values are within 0 and 1."""
-        if event.name != "binary_cross_entropy_with_logits" or not self.stream.sampled:
+        if event.name != "binary_cross_entropy_with_logits":
             return
         kind = graphs.operation(graphs.origin(event.subject)).lower()
         if graphs.leaves_unit(event.subject):

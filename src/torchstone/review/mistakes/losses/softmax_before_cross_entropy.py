@@ -114,7 +114,7 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """The last operation is a softmax or a sigmoid, and the values are theirs."""
-        if event.name != "cross_entropy" or not self.stream.sampled:
+        if event.name != "cross_entropy":
             return
         kind = graphs.operation(graphs.origin(event.subject)).lower()
         if kind not in _KINDS or not _are_probabilities(event.subject, kind):

@@ -203,7 +203,7 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """Not over the classes, or over one entry, in two sampled steps."""
-        if event.name not in _LOSSES or not self.stream.sampled:
+        if event.name not in _LOSSES:
             return
         node = graphs.origin(event.subject)
         axis, sizes = graphs.dimension(node), graphs.shape(node)

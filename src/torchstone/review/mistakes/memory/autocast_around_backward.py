@@ -206,7 +206,7 @@ class Watch(Detector):
     @sampled
     def on_backward(self, event: Event) -> None:
         """Seen at a second step at the same line, it is how the loop is written."""
-        if not event.autocast or not self.stream.sampled:
+        if not event.autocast:
             return
         place = event.place
         before = self._seen.setdefault(place, self.stream.step)

@@ -98,7 +98,7 @@ class Watch(Detector):
     @sampled
     def on_forward(self, event: Event) -> None:
         """A module that the program calls, of which a part is trained."""
-        if not event.root or not event.training or not self.stream.sampled:
+        if not event.root or not event.training:
             return
         look = self._looks.get(event.subject)
         if look is not None:

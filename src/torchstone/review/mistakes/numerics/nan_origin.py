@@ -152,13 +152,7 @@ class Watch(Detector):
     @sampled
     def on_forward(self, event: Event) -> None:
         """In sampled steps, the gradient that will come to its output is kept until the pass ends."""
-        if (
-            not self._left
-            or not event.root
-            or not event.recording
-            or not self.stream.sampled
-            or not self._calls
-        ):
+        if not self._left or not event.root or not event.recording or not self._calls:
             return
         call = self._calls[-1]
         if call.module() is not event.subject:

@@ -193,8 +193,7 @@ class Watch(Detector):
     @sampled
     def on_step_began(self, event: Event) -> None:
         """The weights before."""
-        if self.stream.sampled:
-            self._updates.began(event.subject)
+        self._updates.began(event.subject)
 
     @sampled
     def on_step_ended(self, event: Event) -> None:

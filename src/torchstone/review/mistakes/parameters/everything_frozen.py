@@ -235,7 +235,7 @@ class Watch(Detector):
     def on_step_began(self, event: Event) -> None:
         """A step that can do nothing, while gradients arrive elsewhere."""
         optimizer = event.subject
-        if not self.stream.sampled or not self._is_frozen(optimizer):
+        if not self._is_frozen(optimizer):
             return
         self._still[optimizer] = self._still.get(optimizer, 0) + 1
         account = self.gradients.of(optimizer)

@@ -83,11 +83,9 @@ class Watch(Detector):
     @sampled
     def on_step_began(self, event: Event) -> None:
         """Frozen parameters that still have a gradient: without one, the step leaves them out."""
-        self._before = []
-        if self.stream.sampled:
-            held = (one for one in parameters(event.subject) if not one.requires_grad)
-            frozen = [one for one in held if one.grad is not None][:_MOST]
-            self._before = [(weakref.ref(one), numbers_of(one)) for one in frozen]
+        held = (one for one in parameters(event.subject) if not one.requires_grad)
+        frozen = [one for one in held if one.grad is not None][:_MOST]
+        self._before = [(weakref.ref(one), numbers_of(one)) for one in frozen]
 
     @sampled
     def on_step_ended(self, event: Event) -> None:

@@ -177,7 +177,7 @@ class Watch(Detector):
     @sampled
     def on_step_began(self, event: Event) -> None:
         """The weights before; a line search may go far with its first steps."""
-        if self.stream.sampled and type(event.subject).__name__ not in _SEARCHES:
+        if type(event.subject).__name__ not in _SEARCHES:
             self._updates.began(event.subject)
 
     @sampled

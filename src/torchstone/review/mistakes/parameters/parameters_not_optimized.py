@@ -199,13 +199,12 @@ class Watch(Detector):
     @sampled
     def on_step_began(self, event: Event) -> None:
         """Where it is stepped."""
-        if self.stream.sampled:
-            self._stepped[event.subject] = event.place
+        self._stepped[event.subject] = event.place
 
     @sampled
     def on_backward(self, event: Event) -> None:
         """Judges what was neglected over some steps."""
-        if not self.stream.sampled or not self.gradients.accounts:
+        if not self.gradients.accounts:
             return
         free = self.neglected.look(event, _STEPS)
         if not free:
@@ -311,8 +310,6 @@ class Watch(Detector):
     @sampled
     def on_step_ended(self, event: Event) -> None:
         """What changes is trained in another way."""
-        if not self.stream.sampled:
-            return
         for cause, pending in list(self._pending.items()):
             for reference, numbers in zip(pending.tensors, pending.numbers, strict=True):
                 tensor = reference()

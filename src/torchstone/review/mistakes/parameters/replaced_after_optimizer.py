@@ -294,7 +294,7 @@ class Watch(Detector):
     @sampled
     def on_backward(self, event: Event) -> None:
         """Judges what was neglected over some steps."""
-        if not self.stream.sampled or not self.gradients.accounts:
+        if not self.gradients.accounts:
             return
         free = {id(leaf) for leaf in self.neglected.look(event, _STEPS)}
         if not free:

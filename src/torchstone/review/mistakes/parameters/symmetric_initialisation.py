@@ -139,7 +139,7 @@ class Watch(Detector):
     def on_step_began(self, event: Event) -> None:
         """Which weights are so when the training begins."""
         optimizer = event.subject
-        if optimizer in self._alike or not self.stream.sampled:
+        if optimizer in self._alike:
             return
         held = (one for group in optimizer.param_groups for one in group["params"] if group["lr"])
         self._alike[optimizer] = [weakref.ref(one) for one in held if _is_alike(one)]
@@ -148,7 +148,7 @@ class Watch(Detector):
     def on_step_ended(self, event: Event) -> None:
         """What starts at zero on purpose, such as a last layer, is so no longer."""
         waiting = self._alike.get(event.subject)
-        if not waiting or not self.stream.sampled or self.gradients.of(event.subject).steps < _STEPS:
+        if not waiting or self.gradients.of(event.subject).steps < _STEPS:
             return
         weights = [one for one in (reference() for reference in waiting) if one is not None]
         self._alike[event.subject] = []

@@ -298,7 +298,7 @@ class Watch(Detector):
     def on_forward_began(self, event: Event) -> None:
         """A model is called: what is called in it should be its own."""
         self._root = None
-        if self.stream.sampled and event.recording and self.gradients.accounts:
+        if event.recording and self.gradients.accounts:
             self._root = weakref.ref(event.subject)
             self._inside = {id(module) for module in event.subject.modules()}
 
@@ -325,7 +325,7 @@ class Watch(Detector):
     @sampled
     def on_backward(self, event: Event) -> None:
         """Judges what was neglected over some steps."""
-        if not self.stream.sampled or not self.gradients.accounts:
+        if not self.gradients.accounts:
             return
         free = {id(leaf): leaf for leaf in self.neglected.look(event, _STEPS)}
         if not free:
