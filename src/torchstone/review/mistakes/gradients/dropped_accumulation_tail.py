@@ -211,7 +211,6 @@ class Watch(Detector):
             place=group.backward or group.step,
             fix=f"Step after the last batch too: `if (i + 1) % {period} == 0 or i + 1 == len(loader):`.",
             related=((group.step, f"steps after every {period} batches"),),
-            cause=id(group),
             batches_of_a_step=period,
             left_over=count,
         )
