@@ -181,13 +181,18 @@ class Watch(Detector):
     def on_end(self, event: Event) -> None:
         """Nothing comes after."""
         for group in self._groups.values():
-            self._lose(group)
-            if group.tails:
-                self._tell(group)
+            self._end(group)
+
+    def _end(self, group: _Group) -> None:
+        self._lose(group)
+        if group.tails:
+            self._tell(group)
 
     def _of(self, optimizer: Any) -> _Group:
         group = self._groups.get(id(optimizer))
         if group is None or group.optimizer() is not optimizer:
+            if group is not None:  # of one that is gone, whose place in memory this one took
+                self._end(group)
             group = self._groups[id(optimizer)] = _Group(optimizer)
         return group
 
