@@ -181,19 +181,19 @@ def _finding(file: File, observation: Observation, mark: Mark) -> Finding:
     )
 
 
-_Owned = weakref.WeakKeyDictionary[Any, tuple[int, bool]]
-"""For each module how many groups its optimizer had, and whether it trains the module."""
-
-
 class _Window:
     """What one module did since the last step on its parameters.
 
     Args:
+        module: it.
         layers: the classes of its layers that have a mode.
     """
 
-    def __init__(self, layers: list[str]) -> None:
+    def __init__(self, module: Any, layers: list[str]) -> None:
+        self.module = weakref.ref(module)
         self.layers = layers
+        self.trained_by: dict[int, tuple[weakref.ref[Any], int, bool]] = {}
+        """By identity of an optimizer: it, how many groups it had, and whether it trains the module."""
         self.told: Place | None = None
         """Where evaluation mode was set."""
         self.evaluated = False
@@ -222,9 +222,8 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._windows: weakref.WeakKeyDictionary[Any, _Window] = weakref.WeakKeyDictionary()
-        self._owners: weakref.WeakKeyDictionary[Any, _Owned] = weakref.WeakKeyDictionary()
-        self._called = False
-        """Since the last step, a module that has such layers was called for gradients."""
+        self._called: list[_Window] = []
+        """Of modules that have such layers: those called for gradients since they were last stepped."""
 
     def on_mode(self, event: Event) -> None:
         """Evaluation mode is set."""
@@ -243,32 +242,40 @@ class Watch(Detector):
         if window is None:
             if len(self._windows) >= _MOST_MODULES:
                 return
-            window = self._windows[event.subject] = _Window(kinds_of(mode_layers(event.subject)))
+            layers = kinds_of(mode_layers(event.subject))
+            window = self._windows[event.subject] = _Window(event.subject, layers)
         if not window.layers:
             return
         if event.training:
-            window.training = self._called = True
+            self._call(window)
+            window.training = True
             if window.returned and self.stream.sampled:
                 modes = [layer.training for layer in mode_layers(event.subject)]
                 window.again = event.place if all(modes) else None
         elif any(tensor.requires_grad for tensor in tensors(event.output)):
-            window.calls, self._called = event.place, True
+            self._call(window)
+            window.calls = event.place
         else:
             window.evaluated = True
 
     def on_backward(self, event: Event) -> None:
         """Whose gradients come."""
-        for window in self._windows.values() if self._called else ():
+        for window in self._called:
             window.gave = window.calls is not None
+
+    def _call(self, window: _Window) -> None:
+        if not window.training and window.calls is None:
+            self._called.append(window)
 
     def on_step_began(self, event: Event) -> None:
         """Judges the modules that this optimizer trains."""
-        waiting = False
-        for module, window in list(self._windows.items()) if self._called else ():
-            if not window.layers or not (window.training or window.calls):
+        called, self._called = self._called, []
+        for window in called:
+            module = window.module()
+            if module is None:
                 continue
-            if not self._trains(event.subject, module):
-                waiting = True  # for the step of another optimizer
+            if not _trains(event.subject, module, window):
+                self._called.append(window)  # for the step of another optimizer
                 continue
             if window.training:
                 self.right(window.again)
@@ -277,7 +284,6 @@ class Watch(Detector):
                 self.doubt(window.calls)
                 self._judge(event, module, window)
             window.training, window.calls, window.gave, window.again = False, None, False, None
-        self._called = waiting
 
     def _judge(self, event: Event, module: Any, window: _Window) -> None:
         if not window.evaluated or window.kept:
@@ -305,13 +311,15 @@ class Watch(Detector):
             layers=window.layers,
         )
 
-    def _trains(self, optimizer: Any, module: Any) -> bool:
-        """Whether an optimizer has at least half of what can be trained of a module."""
-        known = self._owners.setdefault(optimizer, weakref.WeakKeyDictionary())
-        groups, trained = known.get(module, (0, False))
-        if groups != len(optimizer.param_groups):
-            held = {id(one) for group in optimizer.param_groups for one in group["params"]}
-            own = [id(one) for one in module.parameters() if one.requires_grad]
-            trained = bool(own) and sum(one in held for one in own) * 2 >= len(own)
-            known[module] = (len(optimizer.param_groups), trained)
-        return trained
+
+def _trains(optimizer: Any, module: Any, window: _Window) -> bool:
+    """Whether an optimizer has at least half of what can be trained of a module."""
+    known = window.trained_by.get(id(optimizer))
+    groups = len(optimizer.param_groups)
+    if known is not None and known[0]() is optimizer and known[1] == groups:
+        return known[2]
+    held = {id(one) for group in optimizer.param_groups for one in group["params"]}
+    own = [id(one) for one in module.parameters() if one.requires_grad]
+    trained = bool(own) and sum(one in held for one in own) * 2 >= len(own)
+    window.trained_by[id(optimizer)] = weakref.ref(optimizer), groups, trained
+    return trained
