@@ -26,9 +26,11 @@ class Made:
 
     Args:
         places: the line that made it, and those that called for it.
+        time: when its first part was put in, in `Parts.now`.
     """
 
     places: list[Place]
+    time: int = 0
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Parts:
         self.now += 1
         owner, part = event.subject, event.part
         if owner not in self.made and len(self.made) < _MOST:
-            self.made[owner] = Made(_places(_outside(event.frame, owner)))
+            self.made[owner] = Made(_places(_outside(event.frame, owner)), self.now)
         if part is None or len(self._parts) >= _MOST:
             return
         # Nobody asks for the lines of what was put in before there was an optimizer.

@@ -333,14 +333,17 @@ class Watch(Detector):
             if optimizer not in self._abandoned:
                 self._abandoned[optimizer] = abandoned(optimizer)
             if self._abandoned[optimizer]:
-                self._tell(event, name, made.places, optimizer, True)
+                if made.time < since[0]:  # the model was there: only what was trained of it is new
+                    self._judge_parts(event, root, name, paths, [(optimizer, account)])
+                else:
+                    self._tell(event, name, made.places, optimizer, True)
                 return
 
     def _tell(self, event: Event, name: str, places: list[Place], optimizer: Any, replaced: bool) -> None:
         made = self.parts.optimizers[optimizer][1]
         self.found(
-            f"`{name}` was {'replaced' if replaced else 'made'} after the optimizer was, which does not hold "
-            "its parameters",
+            f"`{name}` was {'replaced' if replaced else 'made'} after the optimizer was made, which does not "
+            "hold the new parameters",
             why="they get gradients, but nothing trains them",
             place=places[0],
             fix="Make the optimizer after the model is complete, or give it the part with `add_param_group`.",
