@@ -101,6 +101,41 @@ def test_fixes_give_the_fixed_example(mistake: Mistake) -> None:
         assert mistake.code not in set().union(*reported(example.fixed, "example.py").values(), set())
 
 
+def test_a_scaler_of_the_targets_is_a_warning() -> None:
+    """It makes no score better than it is, as one of the inputs does."""
+    text = (
+        "from sklearn.model_selection import train_test_split\n"
+        "from sklearn.preprocessing import StandardScaler\n"
+        "def halves(X, y):\n"
+        "    X = StandardScaler().fit_transform(X)\n"
+        "    y = StandardScaler().fit_transform(y)\n"
+        "    return train_test_split(X, y)\n"
+    )
+    findings = {one.line: one for one in check_text(text, "a.py").findings}
+    assert {line: one.severity for line, one in findings.items()} == {4: "error", 5: "warning"}
+    assert "the targets of all rows" in findings[5].message
+
+
+def test_what_is_missing_is_put_beside_other_statements_of_its_line() -> None:
+    text = (
+        "import torch\n"
+        "model = torch.nn.Linear(4, 1)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for x in [torch.randn(8, 4)] * 3:\n"
+        "    loss = model(x).mean(); loss.backward(); optimizer.step()\n"
+    )
+    (finding,) = check_text(text, "a.py").findings
+    assert finding.fix
+    (edit,) = finding.fix.edits
+    lines = text.splitlines(keepends=True)
+    line = lines[edit.line - 1]
+    lines[edit.line - 1] = line[: edit.column - 1] + edit.text + line[edit.end_column - 1 :]
+    assert lines[4].strip() == (
+        "loss = model(x).mean(); optimizer.zero_grad(); loss.backward(); optimizer.step()"
+    )
+    assert reported("".join(lines), "a.py") == {}
+
+
 RUN_ALL = """
 import json, sys
 for name, code in json.load(sys.stdin):

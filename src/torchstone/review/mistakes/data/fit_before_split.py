@@ -16,6 +16,7 @@ columns go with their targets. The score is better than it will be on new rows.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
@@ -71,23 +72,25 @@ _FITTED = words(
     "TfidfVectorizer TargetEncoder"
 )
 _STATISTICS = words("mean std min max")
+_TARGETS = re.compile(r"^(y|ys|y_\w+|targets?|labels?)$", re.IGNORECASE)
 
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at what each split divides."""
     reported: set[ast.AST] = set()
     for split in splits(file):
-        for fitted in _fitted(split):
+        for fitted, of_targets in _fitted(split):
             place = _place(file, fitted)
             node = place if place is not None else split.node
             if node not in reported:
                 reported.add(node)
-                yield _finding(file, split, fitted, node)
+                yield _finding(file, split, fitted, node, of_targets)
 
 
-def _fitted(split: Split) -> Iterator[Origin]:
-    """The calls that were fitted on what a split divides."""
-    for data in split.data:
+def _fitted(split: Split) -> Iterator[tuple[Origin, bool]]:
+    """The calls that were fitted on what a split divides, and whether that is the targets alone."""
+    for number, data in enumerate(split.data):
+        of_targets = number > 0 and isinstance(data, ast.Name) and bool(_TARGETS.match(data.id))
         for origin in origins(split.frame, data):
             if is_split(origin.frame, origin.node):
                 return  # split a second time
@@ -95,7 +98,7 @@ def _fitted(split: Split) -> Iterator[Origin]:
                 here = Origin(origin.frame, node, origin.callers)
                 fit = _fit(here)
                 if fit is not None and all(_is_whole(Origin(f, n), split) for f, n in _given(fit)):
-                    yield fit
+                    yield fit, of_targets
 
 
 def _written_into(origin: Origin, split: Split) -> Iterator[ast.expr]:
@@ -244,17 +247,19 @@ def _place(file: File, fitted: Origin) -> ast.expr | None:
     return next((call for frame, call in reversed(fitted.callers) if frame.file is file), None)
 
 
-def _finding(file: File, split: Split, fitted: Origin, node: ast.expr) -> Finding:
+def _finding(file: File, split: Split, fitted: Origin, node: ast.expr, of_targets: bool) -> Finding:
     told = ast.unparse(fitted.node) if isinstance(fitted.node, ast.BinOp) else ""
     if isinstance(fitted.node, ast.Call):
         told = ast.unparse(fitted.node.func)
     return file.finding(
         CODE,
         NAME,
-        SEVERITY,
+        "warning" if of_targets else SEVERITY,
         node,
-        f"`{told}` sees all rows before {split.what} splits them",
-        why="what it learns from the rows that are evaluated on makes their score too good",
+        f"`{told}` sees {'the targets of ' if of_targets else ''}all rows before {split.what} splits them",
+        why="the scale of the targets is taken from rows that are evaluated on, too"
+        if of_targets
+        else "what it learns from the rows that are evaluated on makes their score too good",
         fix=Fix("Split first, fit on the training rows, and only transform the others."),
         related=(file.related(split.node, "the rows are split here"),),
     )

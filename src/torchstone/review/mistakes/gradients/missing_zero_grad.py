@@ -18,7 +18,7 @@ from __future__ import annotations
 import ast
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
@@ -162,9 +162,13 @@ def _fix(file: File, step: Seen, backward: Seen, name: str) -> Fix | None:
         return Fix(description)
     statement = file.statement(backward.event.node)
     same = file.index.parents[statement] is file.index.parents[file.statement(step.event.node)]
-    if not same or not isinstance(statement, ast.Expr) or not file.starts_line(statement):
+    if not same or not isinstance(statement, ast.Expr):
         return Fix(description)
-    return Fix(description, safe=True, edits=(file.insert_line(statement, f"{name}.zero_grad()"),))
+    text = f"{name}.zero_grad()"
+    if file.starts_line(statement):
+        return Fix(description, safe=True, edits=(file.insert_line(statement, text),))
+    place = file.insert_line(statement, text)  # beside others on its line
+    return Fix(description, safe=True, edits=(replace(place, text=f"{text}; "),))
 
 
 @dataclass
