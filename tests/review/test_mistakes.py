@@ -104,6 +104,7 @@ def test_fixes_give_the_fixed_example(mistake: Mistake) -> None:
 def test_a_scaler_of_the_targets_is_a_warning() -> None:
     """It makes no score better than it is, as one of the inputs does."""
     text = (
+        "import torch\n"
         "from sklearn.model_selection import train_test_split\n"
         "from sklearn.preprocessing import StandardScaler\n"
         "def halves(X, y):\n"
@@ -112,8 +113,8 @@ def test_a_scaler_of_the_targets_is_a_warning() -> None:
         "    return train_test_split(X, y)\n"
     )
     findings = {one.line: one for one in check_text(text, "a.py").findings}
-    assert {line: one.severity for line, one in findings.items()} == {4: "error", 5: "warning"}
-    assert "the targets of all rows" in findings[5].message
+    assert {line: one.severity for line, one in findings.items()} == {5: "error", 6: "warning"}
+    assert "the targets of all rows" in findings[6].message
 
 
 def test_what_is_missing_is_put_beside_other_statements_of_its_line() -> None:
