@@ -164,3 +164,32 @@ def test_what_is_computed_before_a_loss_module_is_not_taken_for_the_batch() -> N
     (finding,) = report.findings
     assert finding.evidence["operation"] == "log"
     assert "batch" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "told"),
+    [
+        ([5], [2], "not finite, in column 2, at sample 5 of the batch"),
+        ([1, 2], [0, 3], "not finite, in columns 0, 3, at samples 1, 2 of the batch"),
+        (range(16), [1], "not finite, in column 1 of all its samples"),
+        (range(16), range(4), "not finite"),
+        ([7], range(4), "not finite, at sample 7 of the batch"),
+    ],
+)
+def test_the_bad_columns_of_a_batch_are_named(rows: Any, columns: Any, told: str) -> None:
+    torch.manual_seed(0)
+    batch = torch.randn(16, 4)
+    for row in rows:
+        batch[row, list(columns)] = float("nan")
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watcher = Watcher(codes=frozenset({"TS601"}))
+    watcher.start()
+    try:
+        loss = nn.functional.cross_entropy(model(batch), torch.arange(16) % 3)
+        loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+        optimizer.step()
+    finally:
+        report = watcher.stop()
+    (finding,) = report.findings
+    assert finding.message.endswith(told)

@@ -293,8 +293,14 @@ class Watch(Detector):
         else:
             if any(finding.code == "TS416" for finding in self.watcher.findings):
                 return None  # the loader's batches were told
-            message = "The batch itself has values that are not finite"
-            fix = "Look for missing values in the data, and fill them in or leave the samples out."
+            columns, whole = _columns(held, origin.rows)
+            message = f"The batch itself has values that are not finite{columns}"
+            if whole:
+                message += " of all its samples"
+                fix = "Look at how it is made: a column that has one value only has a deviation of 0."
+            else:
+                message += _at(origin.rows)
+                fix = "Look for missing values in the data, and fill them in or leave the samples out."
         return {
             "message": message,
             "fix": fix,
@@ -428,6 +434,18 @@ def _at(rows: list[int]) -> str:
     if not 1 <= len(rows) <= _FEW:
         return ""
     return f", at sample{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))} of the batch"
+
+
+def _columns(batch: Any, rows: list[int]) -> tuple[str, bool]:
+    """The columns of a table that have bad values, where they are few, and whether they have no others."""
+    if batch.dim() != 2 or not rows:
+        return "", False
+    bad = ~batch.detach().isfinite()
+    columns = [int(column) for column in bad.any(0).nonzero().flatten()[: _FEW + 1]]
+    if len(columns) > _FEW:
+        return "", False
+    told = f", in column{'s' if len(columns) > 1 else ''} {', '.join(map(str, columns))}"
+    return told, len(batch) > 1 and bool(bad[:, columns].all())
 
 
 def _tail(loss: Any, most: int) -> tuple[str | None, list[dict[str, Any]]]:
