@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.review.detector import sampled
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -67,7 +68,7 @@ class Account:
         self.steps = 0
         self._identities: frozenset[int] = frozenset()
         self._groups = 0
-        self._shares: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._shares: ByIdentity[bool] = ByIdentity()
         self._probed: list[weakref.ref[Any]] = []
         self._before: list[tuple[int, int] | None] = []
 
@@ -127,7 +128,7 @@ class Gradients:
         self.passes: list[Pass] = []
         """The calls of modules since the last backward pass, in sampled steps: those by the program itself,
         and those by other modules that recorded no gradients."""
-        self.accounts: weakref.WeakKeyDictionary[Any, Account] = weakref.WeakKeyDictionary()
+        self.accounts: ByIdentity[Account] = ByIdentity()
         self._known: dict[int, tuple[weakref.ref[Any], Account]] = {}
         self._stream = stream
 

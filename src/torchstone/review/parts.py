@@ -7,6 +7,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.places import Place, is_users, locals_of, place_of_frame
 
 if TYPE_CHECKING:
@@ -56,12 +57,10 @@ class Parts:
     def __init__(self) -> None:
         self.now = 0
         """Counts what is made."""
-        self.made: weakref.WeakKeyDictionary[Any, Made] = weakref.WeakKeyDictionary()
-        self.optimizers: weakref.WeakKeyDictionary[Any, tuple[int, Place | None]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self.made: ByIdentity[Made] = ByIdentity()
+        self.optimizers: ByIdentity[tuple[int, Place | None]] = ByIdentity()
         """When and where each was made."""
-        self._loaded: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._loaded: Identities = Identities()
         self._parts: dict[int, Part] = {}
 
     def on_optimizer_made(self, event: Event) -> None:

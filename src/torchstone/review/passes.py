@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.review.detector import Detector
 from torchstone.review.layers import kinds_of, mode_layers
+from torchstone.review.objects import Identities
 from torchstone.review.places import is_users
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class PassDetector(Detector):
         self._open: dict[int, Pass] = {}
         self._current: Pass | None = None
         self._waiting: list[tuple[Pass, Look]] = []
-        self._loaded: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._loaded: Identities = Identities()
         self._told: list[weakref.ref[Any]] = []
 
     def judge(self, seen: Pass, look: Look, module: Any) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from torchstone.review.calls import Call
 from torchstone.review.crashes import is_tensor, tensors
+from torchstone.review.objects import ByIdentity, Identities
 
 if TYPE_CHECKING:
     from torchstone.review.events.comparing import Culprit
@@ -187,9 +188,9 @@ class Probes:
     def __init__(self, *, on: bool) -> None:
         self.on = on
         self.trials: list[Trial] = []
-        self._calls: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._calls: ByIdentity[int] = ByIdentity()
         """How often models were called in training."""
-        self._stacking: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._stacking: Identities = Identities()
         """The passes over loaders that put samples together at random."""
         self._batch: Batch | None = None
         self._open: Trial | None = None
@@ -265,8 +266,8 @@ class Looks:
     """Asks a question about a model at several steps, and has an answer when two of them said so."""
 
     def __init__(self) -> None:
-        self._asked: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._asked: ByIdentity[int] = ByIdentity()
+        self._seen: ByIdentity[int] = ByIdentity()
 
     def at(self, trial: Trial, ask: Callable[[Trial], Seen | None]) -> Seen | None:
         """The answer, where it is given for the second time.

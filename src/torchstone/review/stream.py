@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -15,6 +14,7 @@ from time import perf_counter
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from torchstone.review.objects import Identities
 from torchstone.review.places import Place, is_users, place_of_frame, users_frame
 from torchstone.review.standing import is_hashable, is_of_signal, standing
 
@@ -121,7 +121,7 @@ class Stream:
         """Switches on or off that gradients are recorded."""
         self.recording: Callable[[], bool] = _never
         """Whether they are."""
-        self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.optimizers: Identities = Identities()
         """Those that were made or stepped while being watched."""
         self.follow: Undo | None = None
         """Begins to tell what is computed from followed tensors (see `events/arithmetic.py`)."""

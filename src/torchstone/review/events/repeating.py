@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from torchstone.review.epochs import Samples
+from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.overfitting import EnoughSteps
 from torchstone.review.standing import is_hashable
 
@@ -29,12 +30,12 @@ class _First:
     """The first batches of iterators, and which loaders are trained on."""
 
     def __init__(self) -> None:
-        self._loaders: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
-        self._given: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self._loaders: ByIdentity[weakref.ref[Any]] = ByIdentity()
+        self._given: ByIdentity[Any] = ByIdentity()
         """By iterator, a copy of what it gave first."""
-        self._training: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self._training: ByIdentity[Any] = ByIdentity()
         """By loader, the batch that it repeats."""
-        self._fresh: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._fresh: Identities = Identities()
         """Iterators that gave a batch since the last step."""
 
     def began(self, iterator: Any, loader: Any) -> None:

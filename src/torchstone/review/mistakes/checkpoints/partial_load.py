@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import re
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.origins import reaching
@@ -191,7 +191,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._loads: weakref.WeakKeyDictionary[Any, _Load] = weakref.WeakKeyDictionary()
+        self._loads: ByIdentity[_Load] = ByIdentity()
 
     def on_state_load_ended(self, event: Event) -> None:
         """How much of the state arrived; a later load may mend it."""

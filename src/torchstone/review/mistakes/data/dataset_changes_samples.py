@@ -28,6 +28,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.epochs import base_of
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
@@ -242,9 +243,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._before: list[tuple[int, Any, int, str, list[float]]] = []
         """Of the batch that is put together: position in it, data set, index, attribute, row."""
-        self._changed: weakref.WeakKeyDictionary[Any, dict[tuple[int, str], int]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._changed: ByIdentity[dict[tuple[int, str], int]] = ByIdentity()
         """By data set, how often a stored row was changed and given away so."""
 
     def on_fetching(self, event: Event) -> None:

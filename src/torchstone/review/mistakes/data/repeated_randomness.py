@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import ast
 import dis
-import weakref
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
@@ -318,7 +318,7 @@ class Watch(Detector):
         super().__init__(watcher)
         self._drawn: dict[int, tuple[str, Place]] = {}
         """By the identity of a pass, what its data set draws from and where."""
-        self._orders: weakref.WeakKeyDictionary[Any, _Order] = weakref.WeakKeyDictionary()
+        self._orders: ByIdentity[_Order] = ByIdentity()
         self._seeded: Place | None = None
         """Where random numbers were last seeded in this epoch, or before it."""
 

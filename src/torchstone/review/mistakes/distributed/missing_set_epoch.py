@@ -15,13 +15,13 @@ batches of the first.
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._epochs: weakref.WeakKeyDictionary[Any, list[int]] = weakref.WeakKeyDictionary()
+        self._epochs: ByIdentity[list[int]] = ByIdentity()
 
     def on_epoch_ended(self, event: Event) -> None:
         """Judges a pass that was learned from."""

@@ -15,13 +15,13 @@ another learning rate), each one trains a model of its own with gradients of the
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.naming import written
+from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.places import Place
 from torchstone.review.ranks import wraps_for_all
 
@@ -99,7 +99,7 @@ class _Wrapped:
     def __init__(self, place: Place | None) -> None:
         self.place = place
         self.name = ""
-        self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.optimizers: Identities = Identities()
         self.taken: dict[str, dict[str, list[float]]] = {}
         self.forwards = 0
         self.passed_by = 0
@@ -114,8 +114,8 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._wrapped: weakref.WeakKeyDictionary[Any, _Wrapped] = weakref.WeakKeyDictionary()
-        self._steps: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._wrapped: ByIdentity[_Wrapped] = ByIdentity()
+        self._steps: ByIdentity[int] = ByIdentity()
         self._facts: list[_Wrapped] = []
 
     def on_wrapped(self, event: Event) -> None:
@@ -225,6 +225,6 @@ def _differing(mine: dict[str, list[float]], theirs: dict[str, list[float]]) -> 
     return found
 
 
-def _has_hooks(wrapped: weakref.WeakKeyDictionary[Any, _Wrapped], state: _Wrapped) -> bool:
+def _has_hooks(wrapped: ByIdentity[_Wrapped], state: _Wrapped) -> bool:
     """Whether somebody averages gradients in a way of their own."""
     return any(each is state and getattr(module, "_comm_hooks", ()) for module, each in wrapped.items())

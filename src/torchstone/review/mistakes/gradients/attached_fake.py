@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import ast
 import re
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -324,7 +324,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._waiting: weakref.WeakKeyDictionary[Any, _Waiting] = weakref.WeakKeyDictionary()
+        self._waiting: ByIdentity[_Waiting] = ByIdentity()
 
     def _is_off(self) -> bool:
         return len(self.gradients.accounts) < 2 or self.stream.step >= _STEPS

@@ -15,7 +15,6 @@ have been used already. The step uses gradients of any size, and training that n
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
@@ -181,7 +181,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._clips: weakref.WeakKeyDictionary[Any, dict[Place, _Clip]] = weakref.WeakKeyDictionary()
+        self._clips: ByIdentity[dict[Place, _Clip]] = ByIdentity()
         self._useful: set[Place] = set()
 
     @sampled

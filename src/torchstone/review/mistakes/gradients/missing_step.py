@@ -23,6 +23,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import parameters, way_back
 from torchstone.review.mistake import Example
+from torchstone.review.objects import Identities
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -201,7 +202,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._idle: list[_Idle] = []
-        self._stepped: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._stepped: Identities = Identities()
 
     def on_optimizer_made(self, event: Event) -> None:
         """One more that did not step yet."""

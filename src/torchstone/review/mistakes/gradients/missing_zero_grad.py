@@ -16,7 +16,6 @@ from where it could. Nothing fails.
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -195,7 +195,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._gradients: weakref.WeakKeyDictionary[Any, _Gradient] = weakref.WeakKeyDictionary()
+        self._gradients: ByIdentity[_Gradient] = ByIdentity()
 
     @sampled
     def on_backward(self, event: Event) -> None:

@@ -25,6 +25,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -186,7 +187,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._made: dict[Place, _Made] = {}
-        self._now: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()
+        self._now: ByIdentity[_Made] = ByIdentity()
 
     def on_optimizer_made(self, event: Event) -> None:
         """Compares it with the one before of the same place."""

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import ast
 import builtins
-import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import has_no_gradient, parameters
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -156,8 +156,8 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._early: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._empty: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._early: ByIdentity[int] = ByIdentity()
+        self._empty: ByIdentity[int] = ByIdentity()
 
     @sampled
     def on_step_ended(self, event: Event) -> None:

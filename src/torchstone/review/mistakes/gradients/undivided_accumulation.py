@@ -24,6 +24,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import versions
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -216,7 +217,7 @@ class Watch(Detector):
         self._mean: weakref.ref[Any] | None = None
         self._batch: tuple[int, int] | None = None
         self._current: tuple[Place, int, int] | None = None
-        self._groups: weakref.WeakKeyDictionary[Any, _Group] = weakref.WeakKeyDictionary()
+        self._groups: ByIdentity[_Group] = ByIdentity()
 
     def on_optimizer_made(self, event: Event) -> None:
         """One whose steps grow with the gradients."""

@@ -14,14 +14,14 @@ fails.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import has_no_gradient
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
@@ -126,7 +126,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._times: ByIdentity[int] = ByIdentity()
 
     @sampled
     def on_step_ended(self, event: Event) -> None:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchstone.finding import Finding, Fix, Related, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.passes import tensors
 from torchstone.review.probing import Looks, Trial, stacks_at_random
 from torchstone.review.syntax.arrays import array_of, given, whole
@@ -349,7 +350,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._batch: _Batch | None = None
-        self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._seen: ByIdentity[int] = ByIdentity()
         self._looks = Looks()
         if watcher.probes.on:
             self.on_backward = self._ask  # otherwise there is nothing to be told of

@@ -20,7 +20,6 @@ loss looks better the more padding there is, and what it says depends on which l
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import tensors
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.probing import Looks, Trial, comparing
 from torchstone.review.syntax.arrays import given, whole
 from torchstone.review.syntax.file import File
@@ -207,7 +207,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._looks = Looks()
-        self._lengths: weakref.WeakKeyDictionary[Any, set[int]] = weakref.WeakKeyDictionary()
+        self._lengths: ByIdentity[set[int]] = ByIdentity()
 
     def on_forward_began(self, event: Event) -> None:
         """How long the sequences of batches are: up to two lengths."""

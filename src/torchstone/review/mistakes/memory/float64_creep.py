@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
@@ -219,7 +220,7 @@ class Watch(Detector):
         """Of double parameters, by identity: where each was made part of a module."""
         self._first: weakref.ref[Any] | None = None
         """The innermost module, in the forward that goes on, that made double of what was not."""
-        self._seen: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._seen: ByIdentity[int] = ByIdentity()
         self._made: dict[Place, None] = {}
         """Where doubles were made in the forward that goes on."""
         self._lines: list[Place] = []

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import statistics
 import time
-import weakref
 from typing import TYPE_CHECKING
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from typing import Any
@@ -122,7 +122,7 @@ class _Waits:
     """Notes what batches are waited for, once there is a loader with workers."""
 
     def __init__(self) -> None:
-        self.starts: weakref.WeakKeyDictionary[Any, _Starts] = weakref.WeakKeyDictionary()
+        self.starts: ByIdentity[_Starts] = ByIdentity()
 
     def of(self, loader: Any) -> _Starts | None:
         """The epochs of a loader; it may be gone before its iterator."""

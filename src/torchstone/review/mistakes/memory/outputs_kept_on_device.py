@@ -28,6 +28,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.gradients import tensors
 from torchstone.review.leaves import leaves
 from torchstone.review.mistake import Example
+from torchstone.review.objects import Identities
 from torchstone.review.places import locals_of
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -248,7 +249,7 @@ class Watch(Detector):
         self._pass: _Pass | None = None
         self._waiting: _Pass | None = None
         """Its outputs have graphs that a backward pass may still go through."""
-        self._loaded: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._loaded: Identities = Identities()
 
     def on_state_loaded(self, event: Event) -> None:
         """Weights that were trained before."""

@@ -26,6 +26,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
 
@@ -280,7 +281,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._losses: dict[int, weakref.ref[Any]] = {}
-        self._turns: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
+        self._turns: ByIdentity[_Turn] = ByIdentity()
         self._scaling: weakref.ref[Any] | None = None
 
     def on_scaled(self, event: Event) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -93,7 +94,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._looks: weakref.WeakKeyDictionary[Any, _Look] = weakref.WeakKeyDictionary()
+        self._looks: ByIdentity[_Look] = ByIdentity()
 
     @sampled
     def on_forward(self, event: Event) -> None:

@@ -16,7 +16,6 @@ negative bias.
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import is_wrapped
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -99,7 +99,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._layers: weakref.WeakKeyDictionary[Any, _Layer] = weakref.WeakKeyDictionary()
+        self._layers: ByIdentity[_Layer] = ByIdentity()
 
     @sampled
     def on_forward(self, event: Event) -> None:

@@ -17,13 +17,13 @@ targets, and recurrent layers over long sequences.
 from __future__ import annotations
 
 import statistics
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import gradient_lengths
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity, Identities
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -85,8 +85,8 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._lengths: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
-        self._clipped: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._lengths: ByIdentity[list[float]] = ByIdentity()
+        self._clipped: Identities = Identities()
 
     def on_clipped(self, event: Event) -> None:
         """Who clips has taken care."""

@@ -20,12 +20,12 @@ a scaled loss.
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -134,10 +134,10 @@ class Watch(Detector):
         self._scaled = False
         self._highest = 0.0
         """The highest scale."""
-        self._overflows: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._overflows: ByIdentity[int] = ByIdentity()
         """By module, the batch for which it first gave infinities; steps that a scaler skips do not count."""
         self._told = False
-        self._looks: weakref.WeakKeyDictionary[Any, list[bool]] = weakref.WeakKeyDictionary()
+        self._looks: ByIdentity[list[bool]] = ByIdentity()
 
     @sampled
     def on_forward(self, event: Event) -> None:

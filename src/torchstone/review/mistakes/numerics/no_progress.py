@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import itertools
 import statistics
-import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,6 +38,7 @@ from torchstone.finding import Severity
 from torchstone.review.baselines import Tally, constant_loss, tally
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.updates import Updates
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._updates = Updates()
-        self._still: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._still: ByIdentity[int] = ByIdentity()
         self._lines: dict[Any, _Line] = {}
         self._batch: list[tuple[float, ...]] = []
         """The first numbers of each tensor of the batch."""

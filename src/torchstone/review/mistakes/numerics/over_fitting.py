@@ -21,7 +21,6 @@ rise for a while; its probabilities get worse.
 from __future__ import annotations
 
 import statistics
-import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from torchstone.finding import Severity
 from torchstone.review.detector import Detector
 from torchstone.review.epochs import is_held_out, names_of
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -138,8 +138,8 @@ class Watch(Detector):
         self._passing = False
         """Whether a pass goes on: what is computed between two belongs to none."""
         self._places: dict[str, Place | None] = {}
-        self._curves: weakref.WeakKeyDictionary[Any, dict[str, _Curve]] = weakref.WeakKeyDictionary()
-        self._held_out: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._curves: ByIdentity[dict[str, _Curve]] = ByIdentity()
+        self._held_out: ByIdentity[bool] = ByIdentity()
         self._saves = 0
         self._files: dict[str, int] = {}
         """By file, the number of the last time that something was saved there."""

@@ -16,13 +16,13 @@ weights that are too small at the start.
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import gradient_lengths
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -87,7 +87,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._times: ByIdentity[int] = ByIdentity()
 
     @sampled
     def on_step_began(self, event: Event) -> None:

@@ -16,12 +16,12 @@ The recipes that are reported for image nets and transformers leave these parame
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import Identities
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -74,7 +74,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._seen: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._seen: Identities = Identities()
 
     @sampled
     def on_step_began(self, event: Event) -> None:

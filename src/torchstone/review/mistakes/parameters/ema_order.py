@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -95,7 +96,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._averages: weakref.WeakKeyDictionary[Any, _Average] = weakref.WeakKeyDictionary()
+        self._averages: ByIdentity[_Average] = ByIdentity()
 
     def on_averaged(self, event: Event) -> None:
         """Whether the optimizer has gradients that it did not use yet."""

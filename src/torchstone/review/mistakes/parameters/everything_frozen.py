@@ -15,7 +15,6 @@ nothing at all is learned when something else in the loss requires a gradient.
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.values import Value
@@ -221,7 +221,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._still: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._still: ByIdentity[int] = ByIdentity()
 
     def on_backward(self, event: Event) -> None:
         """A loss without a graph: torch will stop here."""

@@ -23,6 +23,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.leaves import numbers_of
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -78,7 +79,7 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._before: list[tuple[weakref.ref[Any], Any]] = []
-        self._times: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._times: ByIdentity[int] = ByIdentity()
 
     @sampled
     def on_step_began(self, event: Event) -> None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import ast
 import statistics
-import weakref
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import given
 from torchstone.review.syntax.training import optimized_models
@@ -154,8 +154,8 @@ class Watch(Detector):
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._updates = Updates()
-        self._ratios: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
-        self._small: weakref.WeakKeyDictionary[Any, _Small] = weakref.WeakKeyDictionary()
+        self._ratios: ByIdentity[list[float]] = ByIdentity()
+        self._small: ByIdentity[_Small] = ByIdentity()
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=_FEW)
         self._loaded = False

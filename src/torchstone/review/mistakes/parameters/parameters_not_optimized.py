@@ -25,6 +25,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import abandoned, leaves, numbers_of
 from torchstone.review.mistake import Example
 from torchstone.review.naming import written
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -193,7 +194,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._stepped: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
+        self._stepped: ByIdentity[Place | None] = ByIdentity()
         self._pending: dict[Any, _Pending] = {}
 
     @sampled

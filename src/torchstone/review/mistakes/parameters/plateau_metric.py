@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ast
 import re
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +26,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.places import locals_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import PLATEAU, given
@@ -229,7 +229,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._plateaus: weakref.WeakKeyDictionary[Any, _Plateau] = weakref.WeakKeyDictionary()
+        self._plateaus: ByIdentity[_Plateau] = ByIdentity()
 
     def on_schedule(self, event: Event) -> None:
         """One number more."""

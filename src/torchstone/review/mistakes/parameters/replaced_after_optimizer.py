@@ -17,7 +17,6 @@ hides it.
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import abandoned
 from torchstone.review.mistake import Example
 from torchstone.review.naming import written
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.scopes import Scope
@@ -289,7 +289,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._abandoned: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._abandoned: ByIdentity[bool] = ByIdentity()
 
     @sampled
     def on_backward(self, event: Event) -> None:

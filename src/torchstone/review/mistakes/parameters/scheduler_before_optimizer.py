@@ -15,14 +15,14 @@ epoch early. PyTorch says so in a warning that is easily lost.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import PLATEAU, has_schedules, optimizer_of, schedule_steps
@@ -163,8 +163,8 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._orders: weakref.WeakKeyDictionary[Any, _Order] = weakref.WeakKeyDictionary()
-        self._scaled: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._orders: ByIdentity[_Order] = ByIdentity()
+        self._scaled: Identities = Identities()
 
     def on_schedule_made(self, event: Event) -> None:
         """What the first rate is."""

@@ -14,14 +14,14 @@ The learning rate stays at its first value (for a warm-up at a small part of it)
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
 from torchstone.review.syntax.values import Value
@@ -184,8 +184,8 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._schedulers: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()
-        self._optimizers: weakref.WeakKeyDictionary[Any, list[_Made]] = weakref.WeakKeyDictionary()
+        self._schedulers: ByIdentity[_Made] = ByIdentity()
+        self._optimizers: ByIdentity[list[_Made]] = ByIdentity()
         self._made: list[_Made] = []
         self._stepped: list[_Made] = []
 

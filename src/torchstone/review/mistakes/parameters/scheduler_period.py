@@ -18,15 +18,15 @@ from __future__ import annotations
 
 import ast
 import re
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -309,10 +309,10 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._schedulers: weakref.WeakKeyDictionary[Any, _Rate] = weakref.WeakKeyDictionary()
-        self._optimizers: weakref.WeakKeyDictionary[Any, list[_Rate]] = weakref.WeakKeyDictionary()
+        self._schedulers: ByIdentity[_Rate] = ByIdentity()
+        self._optimizers: ByIdentity[list[_Rate]] = ByIdentity()
         self._rates: list[_Rate] = []
-        self._epochs: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._epochs: ByIdentity[int] = ByIdentity()
         self._current = (0, 0)
         self._crashed = False
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._alike: weakref.WeakKeyDictionary[Any, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+        self._alike: ByIdentity[list[weakref.ref[Any]]] = ByIdentity()
 
     @sampled
     def on_step_began(self, event: Event) -> None:
