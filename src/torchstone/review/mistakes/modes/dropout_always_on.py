@@ -4,7 +4,10 @@
 Reports `F.dropout(x)` in a module without `training=`, whose default is True, and
 `scaled_dot_product_attention(..., dropout_p=...)` with a rate that does not depend on `self.training`.
 
-A watched run reports such a call when it drops something in a model that is in evaluation mode.
+Where a program shows all uses of the module, and each is training, it is advice: nothing is noisy yet.
+
+A watched run reports such a call when it drops something in a model that is in evaluation mode. What source
+says of a line is withdrawn when the run ended, trained with all that the line gave, and saved nothing.
 
 ## Why is this bad?
 `model.eval()` cannot switch it off: predictions are noisy and worse than the model is, and differ from
@@ -19,6 +22,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Edit, Finding, Fix, Severity
@@ -27,10 +31,12 @@ from torchstone.review.mistake import Example
 from torchstone.review.places import locals_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
+from torchstone.review.syntax.trained_only import is_only_trained
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from torchstone.review.places import Place
     from torchstone.review.stream import Event
     from torchstone.review.watcher import Watcher
 
@@ -92,6 +98,9 @@ _ON_BY_DEFAULT = {f"torch.nn.functional.dropout{kind}" for kind in ("", "1d", "2
 _ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 _ON_PURPOSE = ("mc", "monte", "bayes", "uncertain")
 _MOST_FRAMES = 4
+_MOST_LINES = 64
+_MOST_OPEN = 8
+"""So often a line may drop before a backward pass comes; what drops more often evaluates, perhaps."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -106,9 +115,14 @@ def check(file: File) -> Iterator[Finding]:
         if method is None or "training" in ast.unparse(method.node):
             continue
         if name in _ON_BY_DEFAULT and _leaves_it_on(node):
-            yield _dropout(file, node, method)
+            found = _dropout(file, node, method)
         elif name == _ATTENTION and _fixed_rate(node):
-            yield _attention(file, node)
+            found = _attention(file, node)
+        else:
+            continue
+        owner = method.method_of
+        only_trained = owner is not None and is_only_trained(file.class_of(owner))
+        yield replace(found, severity="advice") if only_trained else found
 
 
 def _method(file: File, node: ast.AST) -> Scope | None:
@@ -172,27 +186,100 @@ def _attention(file: File, node: ast.Call) -> Finding:
     )
 
 
+@dataclass
+class _Line:
+    """A line that drops, and what became of it.
+
+    Args:
+        place: where it is.
+        owner: the class of the module.
+        open: how often it was executed since the last backward pass.
+        answered: a backward pass came after it.
+    """
+
+    place: Place | None
+    owner: str | None
+    open: int = 0
+    answered: bool = False
+
+
 class Watch(Detector):
-    """Looks for dropout in the forward pass of a model that is in evaluation mode."""
+    """Looks for dropout in the forward pass of a model that is in evaluation mode.
+
+    A line of the source is right where all that it gave went into backward passes: nobody evaluated with it.
+    """
 
     AFTER = ("dropout",)
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._evaluating = False
+        self._recording = True
         self._known: set[tuple[Any, int]] = set()
+        self._lines: dict[tuple[Any, int], _Line] = {}
+        self._crashed = False
 
     def on_forward_began(self, event: Event) -> None:
         """A model that the program calls, and its mode."""
         self._evaluating = not event.subject.training
+        self._recording = event.recording
 
     def on_forward(self, event: Event) -> None:
         """It is done."""
         if event.root:
-            self._evaluating = False
+            self._evaluating, self._recording = False, True
+
+    def on_backward(self, event: Event) -> None:
+        """What was given is trained with."""
+        for line in self._lines.values():
+            line.answered = line.answered or line.open > 0
+            line.open = 0
+
+    def on_state_taken(self, event: Event) -> None:
+        """A model is kept, to be evaluated another time."""
+        self._keep(event.subject)
+
+    def on_saved(self, event: Event) -> None:
+        """Perhaps a whole model."""
+        if hasattr(event.subject, "named_modules"):
+            self._keep(event.subject)
+
+    def _keep(self, model: Any) -> None:
+        names = {type(module).__qualname__ for module in model.modules()}
+        for line in self._lines.values():
+            if line.owner is None or line.owner in names:
+                self.doubt(line.place)
+
+    def on_crash(self, event: Event) -> None:
+        """Who knows what would have come."""
+        self._crashed = True
+
+    def on_end(self, event: Event) -> None:
+        """What source says of a line is withdrawn if it was there for training alone."""
+        for line in self._lines.values():
+            if line.answered and not line.open and not self._crashed:
+                self.right(line.place, 1)
+
+    def _count(self, event: Event) -> None:
+        """A line drops once more."""
+        frame = event.frame
+        if frame is None:
+            return
+        key = (frame.f_code, frame.f_lineno)
+        line = self._lines.get(key)
+        if line is None:
+            if len(self._lines) >= _MOST_LINES:
+                return
+            owner = _module(frame)
+            line = _Line(event.place, None if owner is None else type(owner).__qualname__)
+            self._lines[key] = line
+        line.open += 1
+        if self._evaluating or not self._recording or line.open > _MOST_OPEN:
+            self.doubt(line.place)
 
     def on_dropout(self, event: Event) -> None:
         """Something is dropped."""
+        self._count(event)
         if not self._evaluating:
             return
         attention = event.name.endswith("attention")

@@ -1,0 +1,89 @@
+"""A habit that does no harm in the program at hand is advice; where it may do some, it is told as ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from torchstone.finding import Severity
+from torchstone.review.source import check_text
+
+GAN = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 4)
+
+    def forward(self, z):
+        return self.linear(z)
+
+class Judge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.linear(F.dropout(x, 0.3)))  # here
+
+generator, judge = Generator(), Judge()
+optimizer = torch.optim.SGD(judge.parameters(), lr=0.1)
+
+def loss_of_judge(judge, real):
+    told = judge(generator(torch.randn(16, 8)).detach())
+    return F.binary_cross_entropy(told, torch.zeros(16, 1)) + (1 - judge(real)).mean()
+
+for epoch in range(3):
+    for _ in range(10):
+        optimizer.zero_grad()
+        loss = loss_of_judge(judge, torch.randn(16, 4))
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        pictures = generator(torch.randn(16, 8))
+    {more}
+"""
+TS204: dict[str, tuple[str, Severity]] = {
+    "nothing": ("", "advice"),
+    "the other one is saved": ("torch.save(generator.state_dict(), 'g.pt')", "advice"),
+    "it is saved": ("torch.save(judge.state_dict(), 'j.pt')", "error"),
+    "it is saved as a whole": ("torch.save(judge, 'j.pt')", "error"),
+    "it is put into evaluation mode": ("judge.eval()", "error"),
+    "it is asked without gradients": ("with torch.no_grad(): judge(pictures)", "error"),
+    "it is asked": ("print(judge(pictures))", "error"),
+    "others get it": ("measure(judge)", "error"),
+}
+
+
+def severities(text: str, path: str, code: str) -> dict[int, Severity]:
+    found = check_text(text, path).findings
+    return {one.line or 0: one.severity for one in found if one.code == code}
+
+
+def line_of(text: str) -> int:
+    return next(n for n, line in enumerate(text.splitlines(), start=1) if "# here" in line)
+
+
+@pytest.mark.parametrize("name", TS204)
+def test_dropout_in_a_net_that_nobody_evaluates_is_advice(name: str) -> None:
+    more, severity = TS204[name]
+    text = GAN.replace("{more}", more)
+    assert severities(text, "gan.py", "TS204") == {line_of(text): severity}
+
+
+def test_dropout_in_a_net_that_another_file_trains_and_evaluates(tmp_path: Path) -> None:
+    classes, program = GAN.split("generator, judge =", 1)
+    model = tmp_path / "nets.py"
+    model.write_text(classes)
+    here = {line_of(classes): "error"}
+    assert severities(classes, str(model), "TS204") == here
+    program = "import torch\nimport torch.nn.functional as F\nfrom nets import Generator, Judge\n" + (
+        "generator, judge =" + program
+    )
+    for more, severity in ({"": "advice", "judge.eval()": "error"}).items():
+        (tmp_path / "train.py").write_text(program.replace("{more}", more))
+        assert severities(classes, str(model), "TS204") == {line_of(classes): severity}
