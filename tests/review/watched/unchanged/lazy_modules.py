@@ -13,6 +13,7 @@ model = nn.Sequential(
     nn.ReLU(),
     nn.LazyLinear(3),
 )
+model.to("cpu").float().cpu()  # of the few methods that parameters without a shape have
 images = torch.randn(96, 1, 6, 6)
 labels = images.flatten(1)[:, :3].argmax(1)
 data = torch.utils.data.TensorDataset(images[:64], labels[:64])
