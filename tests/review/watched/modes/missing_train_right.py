@@ -82,3 +82,24 @@ for _ in range(3):
     warmth.zero_grad()
     nn.functional.cross_entropy(scaled(inputs), targets).backward()
     warmth.step()
+
+
+paired = build()
+lookout = torch.optim.SGD(paired.parameters(), lr=0.1)
+for _ in range(3):
+    lookout.zero_grad()
+    nn.functional.cross_entropy(paired(inputs), targets).backward()
+    lookout.step()
+paired.eval()  # from here on without noise, and two views to each step
+for _ in range(4):
+    lookout.zero_grad()
+    nn.functional.mse_loss(paired(inputs), paired(inputs + 0.1)).backward()
+    lookout.step()
+for _ in range(2):
+    attacked = inputs.clone().requires_grad_(True)
+    for _ in range(3):  # an attack
+        loss = nn.functional.cross_entropy(paired(attacked), targets)
+        attacked = attacked + 0.1 * torch.autograd.grad(loss, attacked)[0].sign()
+    lookout.zero_grad()
+    nn.functional.cross_entropy(paired(attacked.detach()), targets).backward()
+    lookout.step()

@@ -212,6 +212,14 @@ class _Window:
         """Where it was called in training mode after that."""
         self.gave = False
         """A backward pass came after the call."""
+        self.graphs = 0
+        """Calls with gradients since a backward pass."""
+        self.most = 0
+        """So many of them there were at the most when it was trained in training mode."""
+        self.passes = 0
+        """Backward passes since evaluation mode was set."""
+        self.surplus = False
+        """Before the first of them, and no other, it was called more often: it was evaluated, with graphs."""
         self.steps = 0
         """Steps that used gradients of evaluation mode alone."""
 
@@ -232,6 +240,7 @@ class Watch(Detector):
         for module, window in list(self._windows.items()):
             if module is event.subject or any(part is module for part in event.subject.modules()):
                 window.told, window.evaluated = event.place, False
+                window.passes, window.surplus = 0, False
                 window.returned = window.trained
 
     def on_forward(self, event: Event) -> None:
@@ -262,8 +271,21 @@ class Watch(Detector):
         """Whose gradients come."""
         for window in self._called:
             window.gave = window.calls is not None
+            if window.training:
+                window.most = max(window.most, window.graphs)
+            else:
+                many = window.graphs > window.most
+                window.surplus = many if window.passes == 0 else window.surplus and not many
+                window.passes += 1
+            window.graphs = 0
+
+    def on_gradient(self, event: Event) -> None:
+        """Gradients that are returned, such as those of an attack."""
+        for window in self._called:
+            window.graphs = 0
 
     def _call(self, window: _Window) -> None:
+        window.graphs += 1
         if not window.training and window.calls is None:
             self._called.append(window)
 
@@ -286,7 +308,8 @@ class Watch(Detector):
             window.training, window.calls, window.gave, window.again = False, None, False, None
 
     def _judge(self, event: Event, module: Any, window: _Window) -> None:
-        if not window.evaluated or window.kept:
+        evaluated = window.evaluated or (window.trained and window.surplus)
+        if not evaluated or window.kept:
             window.kept = window.kept or not window.trained
             return
         if any(layer.training for layer in mode_layers(module)):
