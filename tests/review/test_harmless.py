@@ -87,3 +87,59 @@ def test_dropout_in_a_net_that_another_file_trains_and_evaluates(tmp_path: Path)
     for more, severity in ({"": "advice", "judge.eval()": "error"}).items():
         (tmp_path / "train.py").write_text(program.replace("{more}", more))
         assert severities(classes, str(model), "TS204") == {line_of(classes): severity}
+
+
+TRAINING = """
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(10):
+    optimizer.zero_grad()
+    loss = (model(torch.randn(8, 4)) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+"""
+FORWARD = "y = model.forward(torch.randn(8, 4))  # here\n"
+SAVED = "torch.save(model, 'model.pt')  # here\n"
+HARMLESS: dict[str, tuple[str, str, Severity]] = {
+    "called directly": ("TS315", TRAINING + FORWARD, "advice"),
+    "called directly, with a hook": (
+        "TS315",
+        f"{TRAINING}model.register_forward_hook(print)\n{FORWARD}",
+        "warning",
+    ),
+    "called directly, compiled": ("TS315", f"{TRAINING}model = torch.compile(model)\n{FORWARD}", "warning"),
+    "called directly in a library": (
+        "TS315",
+        "from torch import nn\nmodel = nn.Linear(4, 1)\ndef ask(x):\n    return model.forward(x)  # here\n",
+        "warning",
+    ),
+    "pickled": ("TS805", TRAINING + SAVED, "advice"),
+    "pickled, and loaded": ("TS805", f"{TRAINING}{SAVED}model = torch.load('model.pt')\n", "warning"),
+    "pickled, and allowed to be": (
+        "TS805",
+        f"{TRAINING}{SAVED}model = torch.load('model.pt', weights_only=False)\n",
+        "advice",
+    ),
+    "pickled, and weights loaded": (
+        "TS805",
+        f"{TRAINING}{SAVED}state = torch.load('w.pt')\nmodel.load_state_dict(state['model'])\n",
+        "advice",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_habit_without_harm_is_advice(name: str) -> None:
+    code, text, severity = HARMLESS[name]
+    assert severities(text, "train.py", code) == {line_of(text): severity}
+
+
+def test_a_hook_in_another_file_of_the_program_counts(tmp_path: Path) -> None:
+    (tmp_path / "norms.py").write_text("from torch.nn.utils import weight_norm\n")
+    script = tmp_path / "train.py"
+    for before, severity in {"": "advice", "import norms\n": "warning"}.items():
+        script.write_text(text := before + TRAINING + FORWARD)
+        assert severities(text, str(script), "TS315") == {line_of(text): severity}

@@ -2,7 +2,8 @@
 
 ## What it does
 Reports `torch.save(model, ...)` where the object is surely a module, in files that do not compile it with
-`torch.jit`.
+`torch.jit`. It is advice in a training program that does not load such a file, or does so with
+`weights_only=False`.
 
 ## Why is this bad?
 The file names the class and the place of its source. After the class is renamed, moved or changed it cannot
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
+from torchstone.review.syntax.program import files_of_program, trains
 
 CODE = "TS805"
 NAME = "pickled-model"
@@ -76,12 +78,40 @@ def _scripted(file: File) -> bool:
     )
 
 
+def _is_loaded(files: list[File]) -> bool:
+    """Whether a program loads whole models, which fails unless any code may run."""
+    return any(
+        file.name(call.func) == "torch.load" and not _is_of_weights(file, call)
+        for file in files
+        for call in file.index.calls_by_name.get("load", ())
+    )
+
+
+def _is_of_weights(file: File, call: ast.Call) -> bool:
+    """Whether what is loaded are weights, or is allowed to run code."""
+    allowed = any(
+        keyword.arg is None
+        or (keyword.arg == "weights_only" and getattr(keyword.value, "value", None) is False)
+        for keyword in call.keywords
+    )
+    parent = file.index.parents[call]
+    name = ""
+    if isinstance(parent, ast.Call):
+        name = ast.unparse(parent.func)
+    elif isinstance(parent, ast.Assign):
+        text = file.source.text
+        given = [target.id for target in parent.targets if isinstance(target, ast.Name)]
+        name = "load_state_dict" if any(f"load_state_dict({each}" in text for each in given) else ""
+    return allowed or name.endswith("load_state_dict")
+
+
 def _finding(file: File, call: ast.Call) -> Finding:
+    files = files_of_program(file)
     name = ast.unparse(call.args[0])
     return file.finding(
         CODE,
         NAME,
-        SEVERITY,
+        "advice" if trains(files) and not _is_loaded(files) else SEVERITY,
         call,
         f"`torch.save({name}, ...)` pickles the whole model, bound to its class as it is now",
         why="after the class is moved or changed the file cannot be loaded, and loading it runs any code",

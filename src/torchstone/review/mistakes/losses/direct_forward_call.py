@@ -2,6 +2,7 @@
 
 ## What it does
 Reports `model.forward(x)` where `model` is a module that is neither the object itself nor its parent class.
+It is advice in a training program that has no hooks, nor any of what works by them.
 
 ## Why is this bad?
 `model(x)` runs the hooks that are registered on a module: weight and spectral normalisation, feature
@@ -14,11 +15,13 @@ extractors, profilers and wrappers rely on them. `model.forward(x)` runs none.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
+from torchstone.review.syntax.program import files_of_program, trains
 
 CODE = "TS315"
 NAME = "direct-forward-call"
@@ -56,6 +59,13 @@ GOOD = (
     """,
 )
 
+_HOOKS = re.compile(
+    r"hook|weight_norm|spectral_norm|prun|torch\.compile|torch\.jit|parallel|fsdp|fully_shard|accelerat|fabric|"
+    r"deepspeed|lightning|torchsummary|torchinfo|thop|fvcore|feature_extract|captum|cam\b|opacus|peft|offload",
+    re.IGNORECASE,
+)
+"""What registers hooks on modules, or is one."""
+
 
 def check(file: File) -> Iterator[Finding]:
     """Looks at each call of a `forward`."""
@@ -70,12 +80,18 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            SEVERITY,
+            "advice" if _is_without_hooks(file) else SEVERITY,
             node.func,
             f"`{text}.forward(...)` skips the hooks of `{text}`",
             why="call the module itself: normalisations, extractors and wrappers are hooks",
             fix=Fix(f"Call `{text}(...)`.", safe=False, edits=(file.replace(node.func, text),)),
         )
+
+
+def _is_without_hooks(file: File) -> bool:
+    """Whether a whole program, all of it known, has no hooks that could be skipped."""
+    files = files_of_program(file)
+    return trains(files) and not any(_HOOKS.search(each.source.text) for each in files)
 
 
 def _is_self(file: File, node: ast.Call, model: ast.expr) -> bool:
