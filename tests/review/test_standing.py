@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from torchstone.review.standing import is_hashable, is_of_signal
+from torchstone.review.standing import is_of_program, is_of_signal, standing
 from torchstone.review.stream import Stream
 
 SCRIPT = """
@@ -113,6 +113,18 @@ def test_an_error_of_the_programs_own_signal_handler_goes_through() -> None:
     assert not stream.closed
 
 
-def test_what_cannot_be_remembered_is_passed_over() -> None:
-    assert is_hashable(1)
-    assert not is_hashable([])
+def test_what_the_programs_own_objects_raise_is_no_failure_of_ours() -> None:
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+    def compare() -> object:
+        return Odd() == 1
+
+    def fail() -> object:
+        return standing(None, "name", None, compare)
+
+    for ask, own in ((compare, True), (fail, False)):
+        with pytest.raises((ValueError, AttributeError)) as caught:
+            ask()
+        assert is_of_program(caught.value) == own

@@ -10,7 +10,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from torchstone.review.crashes import is_tensor
+from torchstone.review.objects import is_tensor
 from torchstone.review.places import shown
 from torchstone.review.report import WatchedRun
 from torchstone.review.watcher import StoppedByFinding

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from typing import TYPE_CHECKING, Any
+
+from torchstone.review.objects import is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -64,10 +67,10 @@ class _Weak:
 
     def __init__(self, value: Any) -> None:
         self._reference = weakref.ref(value)
-        try:
-            self._version = value._version
-        except (AttributeError, RuntimeError):  # no tensor, or one that is made for inference
-            self._version = None
+        self._version = None
+        if is_tensor(value):
+            with contextlib.suppress(RuntimeError):  # made for inference
+                self._version = value._version
 
     def get(self) -> Any:
         value = self._reference()
@@ -82,9 +85,9 @@ def _weak(value: Any) -> Any:
         return tuple([_weak(each) for each in value])
     if kind is dict:
         return {key: _weak(each) for key, each in value.items()} if value else value
-    if hasattr(value, "grad_fn"):
+    if is_tensor(value):
         return _Weak(value)
-    if value is None or isinstance(value, bool | int | float | str | bytes):
+    if value is None or issubclass(kind, (bool, int, float, str, bytes)):
         return value
     if kind is list:
         return [_weak(each) for each in value]

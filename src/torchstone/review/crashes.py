@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from torchstone.review.assignments import names_at
+from torchstone.review.objects import is_tensor
 from torchstone.review.places import UNSEEN, Place, is_users, locals_of
 
 _KINDS = (
@@ -191,12 +192,6 @@ def place_of(seen: tuple[FrameType, int]) -> Place:
     return Place(seen[0].f_code.co_filename, seen[1])
 
 
-def is_tensor(value: Any) -> bool:
-    """Whether a value is a tensor, without importing torch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
 def is_a(module: Any, *names: str) -> bool:
     """Whether a module's class, or one that it is made from, has one of these names in torch."""
     return any(cls.__name__ in names and cls.__module__.startswith("torch.") for cls in type(module).__mro__)
@@ -206,9 +201,9 @@ def tensors(values: Any, depth: int = 3) -> list[Any]:
     """All tensors in nested containers."""
     if is_tensor(values):
         return [values]
-    if isinstance(values, dict):
+    if issubclass(type(values), dict):
         values = list(values.values())
-    if not isinstance(values, list | tuple) or not depth:
+    if not issubclass(type(values), (list, tuple)) or not depth:
         return []
     return [tensor for value in values for tensor in tensors(value, depth - 1)]
 

@@ -9,6 +9,8 @@ from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from torchstone.review.objects import attributes, is_tensor
+
 if TYPE_CHECKING:
     from torchstone.review.places import Place
     from torchstone.review.stream import Event
@@ -146,12 +148,13 @@ class Samples:
 
 def _tensors(data: Any, name: str | None = None, depth: int = 0) -> Iterator[tuple[str | None, Any]]:
     """The tensors of a batch, with the keys that they have."""
-    if hasattr(data, "detach") and hasattr(data, "shape"):
+    kind = type(data)
+    if is_tensor(data):
         yield name, data
-    elif isinstance(data, dict) and depth < 2:
+    elif issubclass(kind, dict) and depth < 2:
         for key, value in data.items():
             yield from _tensors(value, str(key), depth + 1)
-    elif isinstance(data, list | tuple) and depth < 2:
+    elif issubclass(kind, (list, tuple)) and depth < 2:
         for value in data:
             yield from _tensors(value, name, depth + 1)
 
@@ -255,7 +258,7 @@ def names_of(loader: Any, frame: FrameType | None) -> set[str]:
         if is_users(frame.f_code.co_filename):
             local = locals_of(frame)
             found.update(_names_in(local, loader))
-            found.update(_names_in(getattr(local.get("self"), "__dict__", {}), loader))
+            found.update(_names_in(attributes(local.get("self")), loader))
             found.update(_names_in(frame.f_globals, loader))
         frame = frame.f_back
     return found

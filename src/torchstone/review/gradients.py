@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.review.detector import sampled
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_module, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -207,7 +207,7 @@ class Gradients:
         known = id(subject) in self._known
         cleared = (
             [(subject, self.of(subject))]
-            if known or not hasattr(subject, "parameters")
+            if known or not is_module(subject)
             else [
                 (optimizer, account)
                 for optimizer, account in self.each()
@@ -235,11 +235,14 @@ class Gradients:
 
 def tensors(value: Any, depth: int = 3) -> list[Any]:
     """The tensors in nested tuples, lists and dictionaries."""
-    if hasattr(value, "grad_fn"):
+    if is_tensor(value):
         return [value]
-    if isinstance(value, dict):
+    kind = type(value)
+    if issubclass(kind, dict):
         value = list(value.values())
-    if not isinstance(value, list | tuple) or not depth:
+    elif not issubclass(kind, (list, tuple)):
+        return []
+    if not depth:
         return []
     return [tensor for part in value for tensor in tensors(part, depth - 1)]
 

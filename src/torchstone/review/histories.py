@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from torchstone.review.assignments import made_at
-from torchstone.review.crashes import Crash, is_tensor, place_of, tensors
+from torchstone.review.crashes import Crash, place_of, tensors
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
+from torchstone.review.objects import is_tensor
 from torchstone.review.places import locals_of
 
 if TYPE_CHECKING:

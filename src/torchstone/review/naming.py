@@ -6,6 +6,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
+from torchstone.review.objects import attributes
 from torchstone.review.places import locals_of
 
 _MOST_ROOTS = 64
@@ -69,10 +70,10 @@ def variable(value: Any, frame: FrameType | None) -> str | None:
             return name
     owner = local.get("self")
     if owner is not None:
-        attributes = getattr(owner, "__dict__", {})
-        modules = attributes.get("_modules")
+        held_by = attributes(owner)
+        modules = held_by.get("_modules")
         inner = modules if isinstance(modules, dict) else {}  # the program may call anything so
-        for name, held in (*attributes.items(), *inner.items()):
+        for name, held in (*held_by.items(), *inner.items()):
             if held is value:
                 return f"self.{name}"
     return next((name for name, held in frame.f_globals.items() if held is value), None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from torchstone.review.leaves import numbers_of
+from torchstone.review.objects import is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -146,7 +147,7 @@ class Overfitting:
         self._floors[id(event.result)] = _least(event)
         if self._began is not None:
             place = event.place
-            numbers = numbers_of(event.targets) if hasattr(event.targets, "detach") else None
+            numbers = numbers_of(event.targets) if is_tensor(event.targets) else None
             if self._targets.setdefault(place, numbers) != numbers:
                 self._anew = True
 
@@ -157,7 +158,7 @@ class Overfitting:
     def on_backward(self, event: Event) -> None:
         """One loss more."""
         loss = event.subject
-        if getattr(loss, "numel", lambda: 0)() != 1:
+        if not is_tensor(loss) or loss.numel() != 1:
             return
         value = float(loss.detach())
         if id(loss) == self._scale[0]:

@@ -7,7 +7,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torchstone.review.objects import ByIdentity, Identities
+from torchstone.review.objects import ByIdentity, Identities, is_module
 from torchstone.review.places import Place, is_users, locals_of, place_of_frame
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Parts:
             known = self.of(node)
             if known is not None:
                 found.append((".".join(names[:count]), known))
-            if not hasattr(node, "_modules"):
+            if not is_module(node):
                 break
         return found
 
@@ -114,7 +114,7 @@ class Parts:
 
 
 def _identities(part: Any) -> list[int]:
-    if hasattr(part, "parameters"):
+    if is_module(part):
         return [id(parameter) for parameter in part.parameters()]
     return [] if part is None else [id(part)]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.review.detector import Detector
 from torchstone.review.layers import kinds_of, mode_layers
-from torchstone.review.objects import Identities
+from torchstone.review.objects import Identities, is_tensor
 from torchstone.review.places import is_users
 
 if TYPE_CHECKING:
@@ -195,14 +195,15 @@ class PassDetector(Detector):
 
 def tensors(value: Any, depth: int = 3) -> list[Any]:
     """The tensors in lists, tuples, dictionaries and outputs of models, the first few."""
-    if hasattr(value, "requires_grad") and hasattr(value, "numel"):
+    if is_tensor(value):
         return [value]
     if not depth:
         return []
     held: Any = ()
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if issubclass(kind, Mapping):
         held = value.values()
-    elif isinstance(value, list | tuple):
+    elif issubclass(kind, (list, tuple)):
         held = value
     found: list[Any] = []
     for each in list(held)[:_MOST_TENSORS]:

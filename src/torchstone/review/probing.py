@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from torchstone.review.calls import Call
-from torchstone.review.crashes import is_tensor, tensors
-from torchstone.review.objects import ByIdentity, Identities
+from torchstone.review.crashes import tensors
+from torchstone.review.objects import ByIdentity, Identities, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.events.comparing import Culprit

@@ -7,6 +7,8 @@ import signal
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from torchstone.review.places import is_users
+
 
 class Builtin:
     """Stands for a function that is not written in Python, which is no method where a class has it."""
@@ -85,10 +87,9 @@ def _code(handler: Any) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-def is_hashable(one: Any) -> bool:
-    """Whether something can be remembered; what the program made such that it cannot is passed over."""
-    try:
-        hash(one)
-    except Exception:
-        return False
-    return True
+def is_of_program(error: BaseException) -> bool:
+    """Whether the program's own code raised it, as a property or an operator of its objects may."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and is_users(last.tb_frame.f_code.co_filename)

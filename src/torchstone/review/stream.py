@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.review.objects import Identities
 from torchstone.review.places import Place, is_users, place_of_frame, users_frame
-from torchstone.review.standing import is_hashable, is_of_signal, standing
+from torchstone.review.standing import is_of_program, is_of_signal, standing
 
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
@@ -220,7 +220,7 @@ class Stream:
                 except Exception as error:  # the script goes on, whatever fails here
                     if is_of_signal(error):
                         raise
-                    if is_hashable(subject) and is_hashable(values.get("optimizer")):
+                    if not is_of_program(error):
                         self.drop(owner)
                         self._failed(owner, error)
         except Exception as error:

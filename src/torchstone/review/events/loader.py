@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import sys
 import time
-import weakref
 from collections import deque
 from typing import Any
 
@@ -19,8 +18,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _SingleProcessDataLoaderIter
 
 from torchstone.review.epochs import Epoch, Samples, Uses
+from torchstone.review.objects import ByIdentity
 from torchstone.review.places import Place, place_of_frame
-from torchstone.review.standing import is_hashable
 from torchstone.review.stream import Stream
 
 
@@ -28,10 +27,10 @@ class _Loaders:
     """What is known of loaders and their iterators; keeps none of them alive."""
 
     def __init__(self) -> None:
-        self.made: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
-        self.passes: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self.epochs: weakref.WeakKeyDictionary[Any, Epoch] = weakref.WeakKeyDictionary()
-        self.asked: weakref.WeakKeyDictionary[Any, deque[Any]] = weakref.WeakKeyDictionary()
+        self.made: ByIdentity[Place | None] = ByIdentity()
+        self.passes: ByIdentity[int] = ByIdentity()
+        self.epochs: ByIdentity[Epoch] = ByIdentity()
+        self.asked: ByIdentity[deque[Any]] = ByIdentity()
         """By iterator, the indices of batches that were asked for and not given yet."""
 
     def begin(self, loader: Any, iterator: Any, place: Place | None) -> Epoch:
@@ -92,7 +91,7 @@ def _replace_loader(stream: Stream, known: _Loaders) -> None:
     @functools.wraps(made)
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        if not stream.quiet and is_hashable(self):
+        if not stream.quiet:
             try:
                 known.made[self] = place_of_frame(sys._getframe(1))
             except Exception as error:
@@ -103,7 +102,7 @@ def _replace_loader(stream: Stream, known: _Loaders) -> None:
         before = time.perf_counter()
         iterator = began(self)
         took = time.perf_counter() - before
-        if not stream.quiet and is_hashable(self) and is_hashable(iterator):
+        if not stream.quiet:
             try:
                 epoch = known.begin(self, iterator, place_of_frame(sys._getframe(1)))
                 stream.emit("epoch_began", self, epoch=epoch, took=took)
@@ -121,15 +120,12 @@ def _replace_indices(stream: Stream, known: _Loaders) -> None:
 
     @functools.wraps(reset)
     def start(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_hashable(self):
-            known.asked.pop(self, None)  # left over where a pass was broken off
+        known.asked.pop(self, None)  # left over where a pass was broken off
         return reset(self, *args, **kwargs)
 
     @functools.wraps(ask)
     def next_index(self: Any) -> Any:
         indices = ask(self)
-        if not is_hashable(self):
-            return indices
         known.asked.setdefault(self, deque()).append(indices)
         epoch = known.epochs.get(self)
         if epoch is not None and isinstance(self, _SingleProcessDataLoaderIter):

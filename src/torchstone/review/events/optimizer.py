@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as optim
 
 from torchstone.review.sharding import Sharding
-from torchstone.review.standing import is_hashable
 from torchstone.review.stream import Stream
 
 
@@ -23,13 +22,11 @@ def install(stream: Stream) -> None:
     stream.subscribe(Sharding(stream))
 
     def began(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if is_hashable(optimizer):
-            stream.optimizers.add(optimizer)
-            stream.emit("step_began", optimizer)
+        stream.optimizers.add(optimizer)
+        stream.emit("step_began", optimizer)
 
     def ended(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if is_hashable(optimizer):
-            stream.emit("step_ended", optimizer)
+        stream.emit("step_ended", optimizer)
         if not stream.quiet:
             stream.advance()
 
@@ -56,8 +53,7 @@ def install(stream: Stream) -> None:
     @functools.wraps(made)
     def make(self: Optimizer, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        if is_hashable(self):
-            stream.optimizers.add(self)
+        stream.optimizers.add(self)
 
     stream.replace(Optimizer, "__init__", make)
 

@@ -20,7 +20,6 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from torchstone.review.epochs import Samples
 from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.overfitting import EnoughSteps
-from torchstone.review.standing import is_hashable
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event, Stream
@@ -79,14 +78,11 @@ def install(stream: Stream) -> None:
     @functools.wraps(begun)
     def begin(self: Any) -> Any:
         iterator = begun(self)
-        if is_hashable(self) and is_hashable(iterator):
-            first.began(iterator, self)
+        first.began(iterator, self)
         return iterator
 
     @functools.wraps(following)
     def give(self: Any) -> Any:
-        if not is_hashable(self):
-            return following(self)
         loader = None if stream.quiet else first.loader(self)
         if loader is None:
             data = following(self)

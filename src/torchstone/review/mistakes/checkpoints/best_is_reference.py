@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Edit, Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.file import File
 
 if TYPE_CHECKING:
@@ -322,5 +323,5 @@ class Watch(Detector):
 
 def _is_live(module: Any, tensor: Any) -> bool:
     """Whether a value is that of a parameter of the module, and no copy."""
-    where = tensor.data_ptr() if hasattr(tensor, "data_ptr") and hasattr(tensor, "_version") else 0
+    where = tensor.data_ptr() if is_tensor(tensor) else 0
     return bool(where) and any(one.data_ptr() == where for one in module.parameters())

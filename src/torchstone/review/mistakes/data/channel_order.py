@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.arguments import whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -225,7 +226,13 @@ class Watch(Detector):
 
 def _ratios(pictures: Any) -> tuple[float, float] | None:
     """How different neighbours are with the channels read last, beside how they are: across, down."""
-    if getattr(pictures, "ndim", 0) != 4 or pictures.requires_grad or pictures.is_sparse or pictures.is_meta:
+    if (
+        not is_tensor(pictures)
+        or pictures.ndim != 4
+        or pictures.requires_grad
+        or pictures.is_sparse
+        or pictures.is_meta
+    ):
         return None
     values = pictures.detach()[:_PICTURES].float()
     count, channels, height, width = values.shape

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.columns import Callers, Columns, changes, columns_of, written_names
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -317,7 +318,7 @@ def _are_equal(given: Any, values: Any) -> bool:
     """Whether a tensor has these values, perhaps in another shape, type or place."""
     if given is values:
         return True
-    if not hasattr(given, "numel") or given.numel() != values.numel():
+    if not is_tensor(given) or given.numel() != values.numel():
         return False
     flat = given.detach().reshape(-1).double().cpu()
     return bool((flat == values.detach().reshape(-1).double()).all())

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Edit, Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
@@ -377,7 +378,7 @@ class Watch(Detector):
 
 def _unscaled(inputs: Any) -> str | None:
     """What shows that a batch was not scaled; None where nothing does."""
-    usual = hasattr(inputs, "is_floating_point") and inputs.is_floating_point() and not inputs.requires_grad
+    usual = is_tensor(inputs) and inputs.is_floating_point() and not inputs.requires_grad
     if not usual or inputs.is_meta or inputs.dim() < 2 or len(inputs) < 2:
         return None
     values = inputs.detach().double()

@@ -26,6 +26,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.gradients import tensors
 from torchstone.review.mistake import Example
+from torchstone.review.objects import attributes, is_tensor
 from torchstone.review.places import Place, is_users, locals_of
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.file import File
@@ -265,8 +266,8 @@ class Watch(Detector):
 
 
 def _is_attached(value: Any) -> bool:
-    """Whether a value is a tensor with a graph, and no class of tensors such as `torch.FloatTensor`."""
-    return not isinstance(value, type) and hasattr(getattr(value, "grad_fn", None), "next_functions")
+    """Whether a value is a tensor with a graph."""
+    return is_tensor(value) and value.grad_fn is not None
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:
@@ -283,7 +284,7 @@ def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
     """The variables of a function and the attributes of its object, by name."""
     local = locals_of(frame)
     yield from local.items()
-    yield from [(f"self.{name}", value) for name, value in getattr(local.get("self"), "__dict__", {}).items()]
+    yield from [(f"self.{name}", value) for name, value in attributes(local.get("self")).items()]
 
 
 def _line(frame: FrameType, name: str) -> Place | None:

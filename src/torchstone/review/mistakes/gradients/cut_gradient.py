@@ -23,6 +23,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
@@ -200,7 +201,7 @@ class Watch(Detector):
         """Judges the way from the loss to the parameters."""
         self._suspect = None
         loss = event.subject
-        if self._learned or not hasattr(loss, "grad_fn"):
+        if self._learned or not is_tensor(loss):
             return
         passes = [each for each in self.gradients.passes if each.root and each.attached and each.learns]
         flat = loss.grad_fn is not None

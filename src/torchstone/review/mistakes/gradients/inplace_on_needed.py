@@ -29,6 +29,7 @@ from torchstone.review.calls import Call
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.places import locals_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -410,7 +411,7 @@ class Watch(Detector):
         changed = []
         for frame, line in reversed(crash.users):
             for name, tensor in locals_of(frame).items():
-                if hasattr(tensor, "grad_fn") and tensor._version:
+                if is_tensor(tensor) and tensor._version:
                     place = changed_before(frame, line, name)
                     changed += [(name, place)] if place is not None else []
         name, place = changed[0] if changed else ("", None)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_module
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -221,10 +221,10 @@ class Watch(Detector):
     def on_cleared(self, event: Event) -> None:
         """`zero_grad` of an optimizer or of a module that has its parameters."""
         subject = event.subject
-        is_module = hasattr(subject, "parameters")
+        of_module = is_module(subject)
         for optimizer, state in self._gradients.items():
             if subject is optimizer or (
-                is_module and self.gradients.of(optimizer).shares(optimizer, subject)
+                of_module and self.gradients.of(optimizer).shares(optimizer, subject)
             ):
                 state.used, state.version, state.added = False, None, None
 

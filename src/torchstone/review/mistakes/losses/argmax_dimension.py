@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.origins import reaching
@@ -274,7 +275,7 @@ def _rows(value: Any) -> int | None:
 
 def _is_same(tensor: Any, chosen: Any) -> bool:
     """Whether a tensor is the chosen positions, or a view of them."""
-    return chosen is not None and (tensor is chosen or getattr(tensor, "_base", None) is chosen)
+    return chosen is not None and (tensor is chosen or (is_tensor(tensor) and tensor._base is chosen))
 
 
 def _counts_up(labels: Any) -> bool:

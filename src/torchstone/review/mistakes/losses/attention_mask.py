@@ -27,9 +27,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
-from torchstone.review.crashes import is_tensor, tensors
+from torchstone.review.crashes import tensors
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.probing import Looks, Trial, comparing
 from torchstone.review.syntax.arguments import given
 from torchstone.review.syntax.file import File

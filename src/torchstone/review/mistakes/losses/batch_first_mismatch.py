@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchstone.finding import Finding, Fix, Related, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 from torchstone.review.passes import tensors
 from torchstone.review.probing import Looks, Trial, stacks_at_random
 from torchstone.review.syntax.arrays import array_of, given, whole
@@ -423,7 +423,7 @@ def _through_layer(trial: Trial) -> Any:
 
 
 def _has_samples_first(given: Any, batch: _Batch) -> bool:
-    if getattr(given, "ndim", 0) != 3 or given.shape[0] != batch.samples:
+    if not is_tensor(given) or given.ndim != 3 or given.shape[0] != batch.samples:
         return False
     if any(each() is given for each in batch.tensors):
         return True

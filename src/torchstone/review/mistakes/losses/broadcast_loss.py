@@ -29,6 +29,7 @@ from torchstone.review.assignments import made_at, name_given
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.graphs import operation, shape
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.arrays import Array, array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import loss_calls
@@ -172,7 +173,7 @@ class Watch(Detector):
     @sampled
     def on_forward(self, event: Event) -> None:
         """An output of one number for each sample."""
-        node = getattr(event.output, "grad_fn", None)
+        node = event.output.grad_fn if is_tensor(event.output) else None
         if event.root and node is not None:
             sizes = tuple(event.output.shape)
             if sizes in ((sizes[0],), (sizes[0], 1)) if sizes else False:
@@ -214,7 +215,7 @@ class Watch(Detector):
 
     def on_loss(self, event: Event) -> None:
         """One look is enough: shapes do not lie."""
-        if event.name not in _LOSSES or not hasattr(event.targets, "shape"):
+        if event.name not in _LOSSES or not is_tensor(event.targets):
             return
         outputs, targets = tuple(event.subject.shape), tuple(event.targets.shape)
         if len(outputs) == len(targets) or not _spread(outputs, targets):

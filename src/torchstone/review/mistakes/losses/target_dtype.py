@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 from torchstone.review.syntax.arrays import array_of
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import LossCall, loss_calls
@@ -114,7 +115,7 @@ class Watch(Detector):
     def on_loss_failed(self, event: Event) -> None:
         """The type alone makes the call fail, whatever else is wrong with it."""
         targets = event.targets
-        if not hasattr(targets, "is_floating_point"):
+        if not is_tensor(targets):
             return
         kind, floats = str(targets.dtype).removeprefix("torch."), bool(targets.is_floating_point())
         wanted = None

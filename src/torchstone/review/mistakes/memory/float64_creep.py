@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
@@ -228,7 +228,7 @@ class Watch(Detector):
 
     def on_registered(self, event: Event) -> None:
         """A parameter is made part of a module."""
-        if getattr(event.part, "dtype", None) is not None and _is_double(event.part):
+        if is_tensor(event.part) and _is_double(event.part):
             self._places[id(event.part)] = (weakref.ref(event.part), event.place)
 
     @sampled
@@ -297,7 +297,7 @@ class Watch(Detector):
 
 def _double_attributes(module: Any) -> list[str]:
     """The attributes of a module that are doubles and neither parameters nor buffers."""
-    return [name for name, value in vars(module).items() if hasattr(value, "grad_fn") and _is_double(value)]
+    return [name for name, value in vars(module).items() if is_tensor(value) and _is_double(value)]
 
 
 def _is_double(tensor: Any) -> bool:
@@ -306,11 +306,11 @@ def _is_double(tensor: Any) -> bool:
 
 def _floats(value: Any, depth: int = 0) -> list[Any]:
     """The floating-point tensors of what a module is given or gives."""
-    if hasattr(value, "is_floating_point"):
+    if is_tensor(value):
         return [value] if value.is_floating_point() else []
-    if depth < 3 and isinstance(value, dict):
+    if depth < 3 and issubclass(type(value), dict):
         value = list(value.values())
-    if depth < 3 and isinstance(value, list | tuple):
+    if depth < 3 and issubclass(type(value), (list, tuple)):
         return [tensor for each in value for tensor in _floats(each, depth + 1)]
     return []
 

@@ -28,7 +28,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.gradients import tensors
 from torchstone.review.leaves import leaves
 from torchstone.review.mistake import Example
-from torchstone.review.objects import Identities
+from torchstone.review.objects import Identities, attributes
 from torchstone.review.places import locals_of
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -341,7 +341,7 @@ def _holder(frame: FrameType | None, output: Any) -> str | None:
     if frame is None:
         return None
     local = locals_of(frame)
-    own = getattr(local.get("self"), "__dict__", {})
+    own = attributes(local.get("self"))
     named = [*local.items(), *((f"self.{name}", value) for name, value in own.items())]
     for name, value in named:
         if isinstance(value, list) and any(one is output for first in value[:2] for one in tensors(first)):

@@ -24,6 +24,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import tensors
 from torchstone.review.layers import has_mode
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -134,7 +135,7 @@ def _row(args: Any, kwargs: Any) -> tuple[int, int] | None:
     if kwargs or len(args) != 1:
         return None
     row = args[0]
-    batch = getattr(row, "_base", None)
+    batch = row._base if is_tensor(row) else None
     if batch is None or batch.dim() < 2 or batch.shape[0] < _ROWS:
         return None
     if _axes(row.shape, row.stride()) != _axes(batch.shape[1:], batch.stride()[1:]) or not batch.stride(0):

@@ -26,7 +26,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.scopes import Scope
 
@@ -286,7 +286,7 @@ class Watch(Detector):
 
     def on_scaled(self, event: Event) -> None:
         """A loss is multiplied by the scale."""
-        if event.subject.is_enabled() and hasattr(event.result, "grad_fn"):
+        if event.subject.is_enabled() and is_tensor(event.result):
             self._losses = {id(event.result): weakref.ref(event.result)}
 
     def on_backward_ended(self, event: Event) -> None:

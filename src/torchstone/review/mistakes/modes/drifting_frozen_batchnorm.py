@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -104,7 +104,7 @@ class Watch(Detector):
         look = self._looks.get(event.subject)
         if look is not None:
             self._compare(event, look)
-        elif len(self._looks) < _MOST_MODULES and getattr(event.output, "requires_grad", False):
+        elif len(self._looks) < _MOST_MODULES and is_tensor(event.output) and event.output.requires_grad:
             layers = [part for part in event.subject.modules() if _is_frozen(part)][:_MOST_LAYERS]
             if layers:
                 self._looks[event.subject] = _Look(self.stream.step, layers)

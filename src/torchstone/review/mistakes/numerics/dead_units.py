@@ -23,7 +23,7 @@ from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.leaves import is_wrapped
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -108,7 +108,9 @@ class Watch(Detector):
         if type(module).__name__ not in ("ReLU", "ReLU6"):
             return
         # Only where the units are the second dimension for sure: pictures, and rows of a table.
-        if not module.training or not event.recording or getattr(output, "ndim", 0) not in (2, 4):
+        if not module.training or not event.recording:
+            return
+        if not is_tensor(output) or output.ndim not in (2, 4):
             return
         units = output.shape[1]
         if units < _UNITS or is_wrapped(output):

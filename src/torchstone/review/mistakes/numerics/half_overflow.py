@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -221,12 +221,12 @@ class Watch(Detector):
 
 
 def _is_half(output: Any) -> bool:
-    return str(getattr(output, "dtype", "")) == "torch.float16"
+    return is_tensor(output) and str(output.dtype) == "torch.float16"
 
 
 def _is_finite(module: Any, event: Event) -> bool:
     """Whether what a layer computes with is finite."""
-    held = [one for one in (*event.args, *event.kwargs.values()) if hasattr(one, "isfinite")]
+    held = [one for one in (*event.args, *event.kwargs.values()) if is_tensor(one)]
     held += [one for one in module._parameters.values() if one is not None]
     return all(bool(one.isfinite().all()) for one in held)
 

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.assignments import call_before
 from torchstone.review.calls import Call
-from torchstone.review.crashes import is_tensor, tensors
+from torchstone.review.crashes import tensors
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.events.replaying import Operation

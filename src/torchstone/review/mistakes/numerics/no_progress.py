@@ -226,7 +226,7 @@ class Watch(Detector):
     def on_batch(self, event: Event) -> None:
         """What comes with the batch."""
         self._loaded = True
-        parts = [part for _, part in event.samples.parts if hasattr(part, "detach")]
+        parts = [part for _, part in event.samples.parts]
         self._batch = [_first(part) for part in parts]
         # The next words of a text are its words, shifted by one.
         self._batch += [_first(part[:, 1:]) for part in parts if part.dim() == 2]

@@ -22,7 +22,7 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.values import Value
@@ -225,7 +225,7 @@ class Watch(Detector):
 
     def on_backward(self, event: Event) -> None:
         """A loss without a graph: torch will stop here."""
-        if not hasattr(event.subject, "requires_grad") or event.subject.requires_grad:
+        if not is_tensor(event.subject) or event.subject.requires_grad:
             return
         optimizers = [one for one, _ in list(self.gradients.accounts.items())]
         if optimizers and all(self._is_frozen(one) or self._is_empty(one) for one in optimizers):

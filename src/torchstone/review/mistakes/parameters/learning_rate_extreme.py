@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, is_tensor
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import given
 from torchstone.review.syntax.training import optimized_models
@@ -168,7 +168,7 @@ class Watch(Detector):
     def on_backward(self, event: Event) -> None:
         """The loss, at the start and at the end."""
         loss = event.subject
-        if getattr(loss, "numel", lambda: 0)() == 1:
+        if is_tensor(loss) and loss.numel() == 1:
             value = float(loss.detach())
             if len(self._first) < _FEW:
                 self._first.append(value)

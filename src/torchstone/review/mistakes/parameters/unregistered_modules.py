@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_module, is_tensor
 from torchstone.review.places import Place, is_users
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.knowledge import words
@@ -319,7 +320,7 @@ class Watch(Detector):
         if len(self._inputs) >= _MOST:
             self._inputs = {key: one for key, one in self._inputs.items() if one() is not None}
         if len(self._inputs) < _MOST:
-            tensors = (one for one in asked if hasattr(one, "requires_grad"))
+            tensors = (one for one in asked if is_tensor(one))
             self._inputs.update({id(tensor): weakref.ref(tensor) for tensor in tensors})
 
     @sampled
@@ -400,7 +401,7 @@ def _held(root: Any, module: Any) -> tuple[Any, str, Any] | None:
             if attribute.startswith("_") or not isinstance(value, list | tuple | dict):
                 continue
             for part in _parts(value):
-                if hasattr(part, "_modules") and any(inner is module for inner in part.modules()):
+                if is_module(part) and any(inner is module for inner in part.modules()):
                     return owner, attribute, part
     return None
 

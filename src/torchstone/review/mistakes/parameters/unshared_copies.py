@@ -26,6 +26,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
 from torchstone.review.leaves import numbers_of
 from torchstone.review.mistake import Example
+from torchstone.review.objects import is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -119,8 +120,8 @@ class Watch(Detector):
         module, output = event.subject, event.output
         if self.stream.step >= _STEPS or not event.recording or not module._modules or event.kwargs:
             return
-        node = getattr(output, "grad_fn", None)
-        if node is None or len(event.args) != 1 or not hasattr(event.args[0], "shape"):
+        node = output.grad_fn if is_tensor(output) else None
+        if node is None or len(event.args) != 1 or not is_tensor(event.args[0]):
             return
         given = event.args[0]
         if len(self._calls) < _MOST:
