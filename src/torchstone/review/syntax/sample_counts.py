@@ -23,6 +23,13 @@ _TABLES = {
     "load_breast_cancer": 569,
     "load_diabetes": 442,
 }
+_PICTURES = {
+    "MNIST": (60000, 10000),
+    "FashionMNIST": (60000, 10000),
+    "KMNIST": (60000, 10000),
+    "CIFAR10": (50000, 10000),
+    "CIFAR100": (50000, 10000),
+}
 _MADE = words("make_classification make_regression make_moons make_circles make_blobs make_friedman1")
 _SIZED = words("randn rand zeros ones empty full normal random uniform")
 _SAME_FUNCTIONS = words("tensor as_tensor from_numpy FloatTensor LongTensor Tensor array asarray float32")
@@ -51,6 +58,24 @@ def rows_of(frame: Frame, node: ast.expr | None, path: Path = (), depth: int = 0
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and not path:
         return _slice(frame, node.slice, rows_of(frame, node.value, (), depth))
     return _call(frame, node, path, depth) if isinstance(node, ast.Call) else None
+
+
+def pictures_of(frame: Frame, node: ast.expr | None, depth: int = 0) -> int | None:
+    """The size of a data set of torchvision, whole and unchanged, by what it is called and its `train`."""
+    if isinstance(node, ast.Name) and depth < _DEEPEST:
+        bindings = reaching(frame, node)
+        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].path:
+            return None
+        home = frame if bindings[0].scope is frame.scope else frame.file.root(bindings[0].scope)
+        return pictures_of(home, bindings[0].value, depth + 1)
+    if not isinstance(node, ast.Call):
+        return None
+    name = frame.name(node.func) or ""
+    sizes = _PICTURES.get(name.rsplit(".", 1)[-1]) if name.startswith("torchvision.datasets.") else None
+    train = given(node, 1, "train")
+    if sizes is None or (train is not None and not isinstance(train, ast.Constant)):
+        return None
+    return sizes[0] if train is None or train.value else sizes[1]
 
 
 def _slice(frame: Frame, part: ast.Slice, rows: int | None) -> int | None:

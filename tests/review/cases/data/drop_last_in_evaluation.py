@@ -1,6 +1,7 @@
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from torchvision import datasets
 
 
 def evaluate(model, loader):
@@ -79,3 +80,21 @@ def shown(data):
 def one_by_one(model, val_set):
     val_loader = DataLoader(val_set, batch_size=1, drop_last=True)  # safe: no batch of one is incomplete
     return evaluate(model, val_loader)
+
+
+def filled():
+    model = nn.Linear(4, 2)
+    mnist = datasets.MNIST("data", train=False)
+    test_loader = DataLoader(mnist, batch_size=100, drop_last=True)  # safe: there are 10,000
+    val_set = TensorDataset(torch.randn(300, 4), torch.randint(0, 2, (300,)))
+    val_loader = DataLoader(val_set, batch_size=100, drop_last=True)  # safe: three batches
+    dev_loader = DataLoader(mnist, batch_size=512, drop_last=True)  # TS409
+    correct = 0
+    with torch.no_grad():
+        for x, y in dev_loader:
+            correct += (model(x).argmax(1) == y).sum().item()
+        for x, y in test_loader:
+            correct += (model(x).argmax(1) == y).sum().item()
+        for x, y in val_loader:
+            correct += (model(x).argmax(1) == y).sum().item()
+    return correct

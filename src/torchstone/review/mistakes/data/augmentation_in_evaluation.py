@@ -88,7 +88,8 @@ GOOD = (
 
 _RANDOM = words("ColorJitter AutoAugment RandAugment TrivialAugmentWide AugMix ElasticTransform")
 _MEANT = re.compile(
-    r"\btta\b|test_?time_aug|contrastive|simclr|moco|byol|two_?crop|views|augmented|corrupt|perturb|robust",
+    r"\btta\b|test_?time_aug|contrastive|simclr|moco|byol|two_?crop|views|augmented|corrupt|perturb|robust|"
+    r"augment(?:ing)? (?:the )?(?:train\w*,? ?(?:and|&|/) ?)?(?:val|test)",
     re.IGNORECASE,
 )
 _PATH = re.compile(r"(?:^|[/\\])(?:val|valid|validation|test|testing)(?:[/\\]|$)")

@@ -25,8 +25,10 @@ from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.epochs import is_held_out, names_of
 from torchstone.review.mistake import Example
+from torchstone.review.syntax.arguments import whole
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.loaders import Loader, loaders
+from torchstone.review.syntax.sample_counts import pictures_of, rows_of
 
 if TYPE_CHECKING:
     from torchstone.review.epochs import Epoch
@@ -102,6 +104,8 @@ def check(file: File) -> Iterator[Finding]:
             continue
         if not isinstance(dropped, ast.Constant) or dropped.value is not True or _is_one(loader):
             continue
+        if _is_even(loader):
+            continue
         if loader.is_held_out and loader.evaluates and not _needs_one_size(loader):
             reported.add(loader.call)
             yield _finding(file, loader, dropped)
@@ -111,6 +115,13 @@ def _is_one(loader: Loader) -> bool:
     """Whether a batch is one sample, so that none is incomplete."""
     size = loader.given(1, "batch_size")
     return size is None or (isinstance(size, ast.Constant) and size.value == 1)
+
+
+def _is_even(loader: Loader) -> bool:
+    """Whether the samples fill all batches, so that none is left out."""
+    size = whole(loader.frame, loader.given(1, "batch_size"))
+    count = pictures_of(loader.frame, loader.dataset) or rows_of(loader.frame, loader.dataset)
+    return size is not None and count is not None and size > 0 and count % size == 0
 
 
 def _needs_one_size(loader: Loader) -> bool:
@@ -165,6 +176,8 @@ class Watch(Detector):
         epoch: Epoch = event.epoch
         if loader is None or not loader.drop_last or not epoch.evaluates or self._labelled is not epoch:
             return
+        if _is_filled(loader, epoch):
+            self.right(epoch.shown, 1)
         left = _left_out(loader, epoch)
         if not left or _keeps_state(epoch):
             return
@@ -180,6 +193,14 @@ class Watch(Detector):
                 left_out=left,
                 samples=len(loader.sampler),
             )
+
+
+def _is_filled(loader: Any, epoch: Epoch) -> bool:
+    """Whether all samples came, each in a whole batch."""
+    size = loader.batch_size
+    if not isinstance(size, int) or not hasattr(type(loader.dataset), "__getitem__"):
+        return False
+    return epoch.batches > 0 and len(loader.dataset) == len(loader.sampler) == size * epoch.batches
 
 
 def _left_out(loader: Any, epoch: Epoch) -> int:
