@@ -48,7 +48,7 @@ class Epoch:
         self.recorded = 0
         """So many of the forwards were those of training: gradients recorded, in training mode."""
         self.modules: dict[int, weakref.ref[Any]] = {}
-        self.pending = False
+        self.pending = 0
 
     @property
     def loader(self) -> Any:
@@ -75,6 +75,29 @@ class Epoch:
         mine = [held() for held in self.modules.values()]
         theirs = [held() for held in other.modules.values()]
         return any(one is not None and one is another for one in mine for another in theirs)
+
+
+class Feed:
+    """What our own loop reads; it stands for a loader, and has what that one has.
+
+    Args:
+        loader: the user's, or one like it.
+        name: what it is for: train, val, test.
+    """
+
+    def __init__(self, loader: Any, name: str) -> None:
+        self.loader = loader
+        self.name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def names(self, frame: FrameType | None) -> set[str]:
+        """What it is for, and what the user calls the loader where that does not speak of training."""
+        return {
+            self.name,
+            *(one for one in names_of(self.loader, frame) if not _TRAINING.search(one.lower())),
+        }
 
 
 class Samples:
@@ -183,9 +206,14 @@ def _rows(tensor: Any) -> list[bytes]:
 
 
 class Uses:
-    """Finds out what passes are used for: which gave the batch of a forward or of a gradient."""
+    """Finds out what passes are used for: which gave the batch of a forward or of a gradient.
 
-    def __init__(self) -> None:
+    Args:
+        together: so many batches may be taken before gradients are computed, of each of them.
+    """
+
+    def __init__(self, together: int = 1) -> None:
+        self._together = together
         self._fresh: list[Epoch] = []
         """The passes whose last batch may be at work, in the order of these batches."""
         self._used = False
@@ -199,7 +227,7 @@ class Uses:
             del self._fresh[self._fresh.index(epoch) :]
         self._fresh.append(epoch)
         epoch.batches += 1
-        epoch.pending = True
+        epoch.pending = min(epoch.pending + 1, self._together)
 
     def ended(self, epoch: Epoch) -> None:
         """The pass is over."""
@@ -210,8 +238,8 @@ class Uses:
         """Learned from the batches at work."""
         self._used = True
         for epoch in self._fresh:
-            epoch.learned += epoch.pending
-            epoch.pending = False
+            epoch.learned += epoch.pending > 0
+            epoch.pending = max(0, epoch.pending - 1)
 
     def on_gradient(self, event: Event) -> None:
         """Gradients that are returned count too."""
@@ -253,6 +281,8 @@ def names_of(loader: Any, frame: FrameType | None) -> set[str]:
     # Not needed to read source, which has to start fast.
     from torchstone.review.places import is_users, locals_of
 
+    if isinstance(loader, Feed):
+        return loader.names(frame)
     found: set[str] = set()
     while frame is not None:
         if is_users(frame.f_code.co_filename):

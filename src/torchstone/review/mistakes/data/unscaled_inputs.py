@@ -341,7 +341,9 @@ class Watch(Detector):
 
     @sampled
     def on_forward_began(self, event: Event) -> None:
-        """A model is called in training."""
+        """A model is called in training; a loss may be a module too, and says nothing of the inputs."""
+        if next(event.subject.parameters(), None) is None:
+            return
         self._looking = event.recording and event.subject.training
         self._words, self._layers = None, 0
 
