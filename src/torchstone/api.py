@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torchstone.finding import Severity
     from torchstone.review.paths import CheckOptions
     from torchstone.review.report import Report
+    from torchstone.review.session import WatchOptions
     from torchstone.run import Run
     from torchstone.training.callbacks import Callback
 
@@ -32,7 +33,7 @@ def train(
     settings: Sequence[str] = (),
     force: bool = False,
     quiet: bool = False,
-    watch: bool = False,
+    watch: bool | WatchOptions = False,
     callbacks: Sequence[Callback] = (),
     **options: Unpack[TrainOptions],
 ) -> Run:
@@ -46,6 +47,7 @@ def train(
         force: replace the run directory if there is one.
         quiet: show no progress.
         watch: look for mistakes while it trains, as `torchstone watch` does; they are added to the run's.
+            A dictionary says how: `{"thorough": True}`, see `torchstone.watch`.
         callbacks: run beside the built-in ones.
         **options: the flags of `torchstone train` with `_` for `-`; see `torchstone.config.TrainConfig`.
 
@@ -67,7 +69,7 @@ def train(
     def work() -> Run:
         return pipeline.train(data, asked, force=force, quiet=quiet, callbacks=callbacks)
 
-    return _watched(work) if watch else work()
+    return _watched(work, watch)
 
 
 def fit(
@@ -100,7 +102,7 @@ def fit(
     compile: bool = False,  # noqa: A002 - the same word as everywhere else
     force: bool = False,
     quiet: bool = False,
-    watch: bool = False,
+    watch: bool | WatchOptions = False,
 ) -> Run:
     """Trains your own module on your own data; nothing to subclass, nothing left behind on the module.
 
@@ -139,6 +141,7 @@ def fit(
         force: replace the run directory if there is one.
         quiet: show no progress.
         watch: look for mistakes while it trains, as `torchstone watch` does; they are added to the run's.
+            A dictionary says how: `{"thorough": True}`, see `torchstone.watch`.
 
     Returns:
         The run: `run.module` is `net`, `run.history` a frame with one row per epoch.
@@ -152,7 +155,7 @@ def fit(
     from torchstone import fitting
 
     asked = fitting.FitArguments(**arguments)
-    return _watched(lambda: fitting.fit(asked)) if watch else fitting.fit(asked)
+    return _watched(lambda: fitting.fit(asked), watch)
 
 
 def resume(
@@ -319,39 +322,70 @@ def check(*paths: str | Path, text: str | None = None, **options: Unpack[CheckOp
 def watch(
     *,
     select: Sequence[str] | None = None,
+    extend_select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     stop_on: Severity | None = None,
+    budget: float = 2.0,
+    thorough: bool = False,
     quiet: bool = False,
 ) -> AbstractContextManager[Report]:
     """Sees the mistakes of what runs inside of `with ts.watch() as report:`.
 
     What runs computes what it did without; at the end of the block the findings are printed on stderr, and
-    are in the report.
+    are in the report. Other than `torchstone watch`, it does not read the source: see `torchstone.check`.
 
     Args:
         select: codes, beginnings of codes, or names of the mistakes to look for; None: errors and warnings.
+        extend_select: those to look for too.
         ignore: those not to look for.
         stop_on: the least severity of a finding that ends the block at once.
+        budget: percent of the time of a long run that looking at steps in full may take, from 0 to 100.
+        thorough: look at every step in full, and call the model once more at a few, with other inputs.
         quiet: print nothing.
 
     Raises:
         ConfigError: there is no such mistake.
+        UsageError: a budget that is no percentage.
     """
     from torchstone.review.session import Session
 
-    return Session(select=select, ignore=ignore, stop_on=stop_on, quiet=quiet)
+    return Session(
+        select=select,
+        extend_select=extend_select,
+        ignore=ignore,
+        stop_on=stop_on,
+        budget=budget,
+        thorough=thorough,
+        quiet=quiet,
+    )
 
 
-def _watched(work: Callable[[], Run]) -> Run:
-    """A training that is watched; what was found is added to its run."""
+def _watched(work: Callable[[], Run], watch: bool | WatchOptions) -> Run:
+    """A training, watched where that is asked for; what was found is added to its run.
+
+    Raises:
+        TrainingError: `stop_on` ended it.
+    """
+    if watch is False:
+        return work()
+    from torchstone.errors import TrainingError
+    from torchstone.flow.presentation import add_findings, show_findings
     from torchstone.review.session import Session
 
-    with Session(quiet=True) as report:
-        run = work()
-    if report.findings:
-        from torchstone.flow.presentation import add_findings
-
-        add_findings(run, report.findings)
+    session = Session(**({} if watch is True else watch), quiet=True)
+    run: Run | None = None
+    try:
+        with session as report:
+            run = work()
+    except BaseException:  # there is no run that could hold what was found
+        show_findings(session.finish().findings)
+        raise
+    if run is None:
+        show_findings(report.findings)
+        raise TrainingError(str(session.stopped))
+    known = {finding.code for finding in run.findings}  # what its own look at the data has told
+    if findings := [finding for finding in report.findings if finding.code not in known]:
+        add_findings(run, findings)
     return run
 
 

@@ -80,16 +80,15 @@ def watch(
     from torchstone.cli.watching import Request, perform
     from torchstone.errors import UsageError
     from torchstone.review.selection import Layer
+    from torchstone.review.session import share_of
 
-    if not 0 <= budget <= 100:  # nan is not either
-        raise UsageError(f"--budget must be a percentage from 0 to 100, and is {budget:g}.")
+    share = share_of(budget, "--budget")
     if overfit_steps is not None and not overfit_batch:
         hint = "torchstone watch --overfit-batch --overfit-steps 60 SCRIPT [ARGUMENTS]"
         raise UsageError("--overfit-steps says something only with --overfit-batch.", hint=hint)
     layer = Layer(_words(select) or None, _words(ignore), _words(extend_select))
     form = "json" if json else format
     overfit = (_OVERFIT_STEPS if overfit_steps is None else overfit_steps) if overfit_batch else None
-    share = budget / 100
     perform(
         Request(list(command), module, form, output, fail_on, stop_on, quiet, layer, share, thorough, overfit)
     )

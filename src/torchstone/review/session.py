@@ -7,7 +7,9 @@ import linecache
 import os
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TypedDict
 
+from torchstone.errors import UsageError
 from torchstone.finding import Finding, Severity
 from torchstone.review.agreement import without_ignored
 from torchstone.review.report import Report
@@ -15,30 +17,55 @@ from torchstone.review.selection import Layer
 from torchstone.review.watcher import StoppedByFinding, Watcher
 
 
+class WatchOptions(TypedDict, total=False):
+    """The flags of `torchstone watch` as keywords, as far as they say something of a part of a program."""
+
+    select: Sequence[str] | None
+    extend_select: Sequence[str]
+    ignore: Sequence[str]
+    stop_on: Severity | None
+    budget: float
+    thorough: bool
+
+
 class Session(contextlib.AbstractContextManager[Report]):
     """Watches from the beginning of a block to its end; the report is filled at the end.
 
     Args:
-        select, ignore: the mistakes that are looked for, as in a check.
+        select, extend_select, ignore: the mistakes that are looked for, as in a check.
         stop_on: the least severity of a finding that ends the block at once.
+        budget: percent of the time of a long run that looking at steps in full may take.
+        thorough: look at every step in full, and call the model once more at a few of them.
         quiet: print nothing.
+
+    Raises:
+        UsageError: a budget that is no percentage.
+        ConfigError: there is no such mistake.
     """
 
     def __init__(
         self,
         *,
         select: Sequence[str] | None = None,
+        extend_select: Sequence[str] = (),
         ignore: Sequence[str] = (),
         stop_on: Severity | None = None,
+        budget: float = 2.0,
+        thorough: bool = False,
         quiet: bool = False,
     ) -> None:
-        self._codes = chosen(Layer(select, ignore))
-        self._stop_on, self._quiet = stop_on, quiet
+        self._codes = chosen(Layer(select, ignore, extend_select))
+        self._share = share_of(budget, "budget")
+        self._stop_on, self._thorough, self._quiet = stop_on, thorough, quiet
+        self.stopped: str | None = None
+        """Where `stop_on` ended the block."""
         self._watcher: Watcher | None = None
         self._report = Report()
 
     def __enter__(self) -> Report:
-        self._watcher = Watcher(codes=self._codes, stop_on=self._stop_on)
+        self._watcher = Watcher(
+            codes=self._codes, stop_on=self._stop_on, budget=self._share, thorough=self._thorough
+        )
         self._watcher.start()
         return self._report
 
@@ -51,7 +78,8 @@ class Session(contextlib.AbstractContextManager[Report]):
         stopped = isinstance(error, StoppedByFinding)
         if error is not None and not stopped:
             self.crashed(error)
-        self.finish(f"Stopped by stop_on at {error}." if stopped else None)
+        self.stopped = f"Stopped by stop_on at {error}." if stopped else None
+        self.finish(self.stopped)
         return stopped
 
     def crashed(self, error: BaseException) -> None:
@@ -74,6 +102,21 @@ class Session(contextlib.AbstractContextManager[Report]):
 
             watched.say(watched.render_for_stderr(report))
         return report
+
+
+def share_of(percent: float, name: str) -> float:
+    """The share that a percentage stands for.
+
+    Args:
+        percent: from 0 to 100.
+        name: of the flag or keyword.
+
+    Raises:
+        UsageError: it is another number.
+    """
+    if not 0 <= percent <= 100:  # nan is not either
+        raise UsageError(f"{name} must be a percentage from 0 to 100, and is {percent:g}.")
+    return percent / 100
 
 
 def chosen(layer: Layer, script: str | None = None) -> frozenset[str]:
