@@ -10,7 +10,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from torchstone.review.objects import is_tensor
+from torchstone.review.objects import is_number
 from torchstone.review.places import shown
 from torchstone.review.report import WatchedRun
 from torchstone.review.watcher import StoppedByFinding
@@ -43,7 +43,7 @@ class Losses:
         if not self._stream.sampled and self._passes % _PERIOD:
             return
         loss = event.subject
-        if not is_tensor(loss) or loss.numel() != 1 or loss.is_meta:
+        if not is_number(loss) or loss.is_meta:
             return
         place = event.place
         if place is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchstone.review.detector import sampled
-from torchstone.review.objects import ByIdentity, is_module, is_tensor
+from torchstone.review.objects import ByIdentity, is_module, is_number, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -250,6 +250,14 @@ def tensors(value: Any, depth: int = 3) -> list[Any]:
 def parameters(optimizer: Any) -> Iterator[Any]:
     """All parameters of an optimizer."""
     return (parameter for group in optimizer.param_groups for parameter in group["params"])
+
+
+def rate_of(group: Any) -> float | None:
+    """The rate of a group of parameters; None where the optimizer has no such thing."""
+    rate = group.get("lr")
+    if is_tensor(rate):
+        return float(rate) if is_number(rate) else None
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def has_no_gradient(optimizer: Any) -> bool:

@@ -28,6 +28,11 @@ def is_tensor(value: Any) -> bool:
     return kind is _tensor or (_tensor or _learn()[0]) in kind.__mro__
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a tensor of one real number, as a loss usually is."""
+    return is_tensor(value) and value.numel() == 1 and not value.is_complex()
+
+
 def is_module(value: Any) -> bool:
     """Whether a value is a module of torch."""
     return (_module or _learn()[1]) in type(value).__mro__

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from torchstone.review.leaves import numbers_of
-from torchstone.review.objects import is_tensor
+from torchstone.review.objects import is_number, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -158,7 +158,7 @@ class Overfitting:
     def on_backward(self, event: Event) -> None:
         """One loss more."""
         loss = event.subject
-        if not is_tensor(loss) or loss.numel() != 1:
+        if not is_number(loss):
             return
         value = float(loss.detach())
         if id(loss) == self._scale[0]:

@@ -217,7 +217,7 @@ def _range(tensor: Tensor) -> dict[str, Any]:
     values = tensor.detach()
     finite = values[values.isfinite()]
     whole = {"shape": list(tensor.shape), "bad": values.numel() - finite.numel()}
-    if finite.numel():
+    if finite.numel() and not tensor.is_complex():
         whole |= {"least": float(finite.min()), "greatest": float(finite.max())}
     return whole
 

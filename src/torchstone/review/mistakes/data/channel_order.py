@@ -226,13 +226,9 @@ class Watch(Detector):
 
 def _ratios(pictures: Any) -> tuple[float, float] | None:
     """How different neighbours are with the channels read last, beside how they are: across, down."""
-    if (
-        not is_tensor(pictures)
-        or pictures.ndim != 4
-        or pictures.requires_grad
-        or pictures.is_sparse
-        or pictures.is_meta
-    ):
+    if not is_tensor(pictures) or pictures.ndim != 4 or pictures.is_complex():
+        return None
+    if pictures.requires_grad or pictures.is_sparse or pictures.is_meta:
         return None
     values = pictures.detach()[:_PICTURES].float()
     count, channels, height, width = values.shape

@@ -318,7 +318,7 @@ def _are_equal(given: Any, values: Any) -> bool:
     """Whether a tensor has these values, perhaps in another shape, type or place."""
     if given is values:
         return True
-    if not is_tensor(given) or given.numel() != values.numel():
+    if not is_tensor(given) or given.numel() != values.numel() or given.is_complex():
         return False
     flat = given.detach().reshape(-1).double().cpu()
     return bool((flat == values.detach().reshape(-1).double()).all())

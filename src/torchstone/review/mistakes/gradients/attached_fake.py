@@ -393,7 +393,7 @@ class Watch(Detector):
 def _numbers(optimizer: Any) -> Any:
     """The gradients of some small parameters, one after the other; None where there are none."""
     held = [one.grad for one in parameters(optimizer) if one.grad is not None and one.numel() <= _NUMBERS][:4]
-    if not held or any(one.is_sparse for one in held):
+    if not held or any(one.is_sparse or one.is_complex() for one in held):
         return None
     flat = [one.detach().reshape(-1).float().cpu() for one in held]
     whole = flat[0].new_empty(sum(one.numel() for one in flat))

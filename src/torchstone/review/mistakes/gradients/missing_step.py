@@ -192,7 +192,7 @@ class _Idle:
     kind: str
     cleared: bool = False
     rounds: int = 0
-    values: list[float] | None = None
+    values: list[complex] | None = None
     place: Place | None = None
 
 
@@ -269,11 +269,11 @@ class Watch(Detector):
                 )
 
 
-def _values(optimizer: Any) -> list[float]:
+def _values(optimizer: Any) -> list[complex]:
     """Sums over the smallest parameters that have a gradient."""
     held = [one for one in parameters(optimizer) if one.grad is not None and not one.is_meta]
     smallest = sorted(held, key=lambda one: int(one.numel()))[:3]
-    return [float(one.detach().sum()) for one in smallest]
+    return [complex(one.detach().sum()) for one in smallest]
 
 
 def _is_for_inputs(loss: Any, own: frozenset[int]) -> bool:

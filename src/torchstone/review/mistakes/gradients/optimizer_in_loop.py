@@ -259,4 +259,5 @@ class Watch(Detector):
 def _values(parameter: Any) -> tuple[Any, ...]:
     """What tells whether a parameter was changed, by whatever means."""
     plain = parameter.detach()
-    return parameter.data_ptr(), float(plain.float().sum()), float(plain.float().norm())
+    plain = plain if plain.is_complex() else plain.float()
+    return parameter.data_ptr(), complex(plain.sum()), float(plain.norm())

@@ -29,7 +29,7 @@ from torchstone.review.calls import Call
 from torchstone.review.crashes import tensors
 from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
-from torchstone.review.objects import is_tensor
+from torchstone.review.objects import is_number, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.events.replaying import Operation
@@ -167,7 +167,7 @@ class Watch(Detector):
     def on_backward(self, event: Event) -> None:
         """Looks at the loss."""
         loss = event.subject
-        if not self._left or not is_tensor(loss) or loss.numel() != 1:
+        if not self._left or not is_number(loss):
             return
         self._pending = None
         self._loss_was_bad = False

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Severity
 from torchstone.review.baselines import Tally, constant_loss, tally
 from torchstone.review.detector import Detector, sampled
+from torchstone.review.gradients import rate_of
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity
 from torchstone.review.updates import Updates
@@ -210,10 +211,10 @@ class Watch(Detector):
         if times < _STEPS or None in names:
             return
         kind = str(measured[0][0].dtype).removeprefix("torch.")
-        rate = float(optimizer.param_groups[0]["lr"])
+        rate = rate_of(optimizer.param_groups[0])
+        how = "" if rate is None else f" with a rate of {rate:g}"
         self.found(
-            f"Steps with a rate of {rate:g} do not change `{names[0]}` at all: they are lost in the rounding "
-            f"of {kind}",
+            f"Steps{how} do not change `{names[0]}` at all: they are lost in the rounding of {kind}",
             why="nothing is learned",
             place=event.place,
             fix="Make the rate larger, or keep the weights in float32 and compute under autocast.",
@@ -265,7 +266,8 @@ class Watch(Detector):
         if line.optimizer != id(optimizer):
             line.optimizer, line.passes = id(optimizer), self._passes
             line.seen.clear()
-        rate = sum(float(group["lr"]) for group in optimizer.param_groups)
+        rates = [rate_of(group) for group in optimizer.param_groups]
+        rate = sum(1.0 if one is None else one for one in rates)
         line.seen.append(_Seen(account.steps, loss, targets, rate))
         passes = self._passes - line.passes if self._loaded else account.steps
         if len(line.seen) == _LOSSES and account.steps >= _LONG and passes >= _PASSES:
@@ -320,7 +322,7 @@ def _first(tensor: Any) -> tuple[float, ...]:
     """The first numbers of a tensor."""
     if tensor.is_sparse or tensor.is_meta or tensor.is_quantized:
         return ()
-    return tuple(tensor.detach().reshape(-1)[:_NUMBERS].double().tolist())
+    return tuple(tensor.detach().reshape(-1)[:_NUMBERS].tolist())
 
 
 def _is_alone(tensor: Any, number: int) -> bool:

@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
+from torchstone.review.gradients import rate_of
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity, is_tensor
+from torchstone.review.objects import ByIdentity, is_number
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.schedules import given
 from torchstone.review.syntax.training import optimized_models
@@ -168,7 +169,7 @@ class Watch(Detector):
     def on_backward(self, event: Event) -> None:
         """The loss, at the start and at the end."""
         loss = event.subject
-        if is_tensor(loss) and loss.numel() == 1:
+        if is_number(loss):
             value = float(loss.detach())
             if len(self._first) < _FEW:
                 self._first.append(value)
@@ -202,17 +203,17 @@ class Watch(Detector):
             return
         optimizer = event.subject
         made = self.parts.optimizers.get(optimizer, (0, None))[1]
-        rate = optimizer.param_groups[0]["lr"]
+        rate = rate_of(optimizer.param_groups[0])
+        which = "Each" if rate is None else f"With a rate of {rate:g} each"
         self.found(
-            f"With a rate of {float(rate):g} each step moves `{names[0]}` by {ratios[0]:.2g} times its own "
-            "length",
+            f"{which} step moves `{names[0]}` by {ratios[0]:.2g} times its own length",
             why="steps of about a thousandth of the weights are usual; such steps forget what was learned",
             place=made or event.place,
             fix="Make the rate smaller.",
             related=((event.place, "stepped here"),),
             cause=id(optimizer),
             ratios=[round(ratio, 3) for ratio in ratios],
-            rate=float(rate),
+            rate=rate,
         )
 
     def _note(self, event: Event, measured: list[tuple[Any, float, float]]) -> None:
@@ -225,8 +226,9 @@ class Watch(Detector):
         went = [moved for _, moved, gradient in measured if gradient > 0]
         small.times += bool(went)
         small.greatest = max(small.greatest, *went) if went else small.greatest
-        rates = {float(group["lr"]) for group in optimizer.param_groups}
-        rate = rates.pop() if len(rates) == 1 else float("nan")  # groups that are trained more and less
+        rates = {rate_of(group) for group in optimizer.param_groups}
+        # Groups may be trained more and less, and in ways of their own.
+        rate = (rates.pop() if len(rates) == 1 else None) or float("nan")
         small.rates = [small.rates[0] if small.rates else rate, rate]
 
     def on_end(self, event: Event) -> None:

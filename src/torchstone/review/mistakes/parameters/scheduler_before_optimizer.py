@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
+from torchstone.review.gradients import rate_of
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.syntax.events import Loop, Seen
@@ -168,7 +169,9 @@ class Watch(Detector):
 
     def on_schedule_made(self, event: Event) -> None:
         """What the first rate is."""
-        self._orders[event.subject] = _Order(float(event.optimizer.param_groups[0]["lr"]))
+        first = rate_of(event.optimizer.param_groups[0])
+        if first is not None:
+            self._orders[event.subject] = _Order(first)
 
     def on_scaler(self, event: Event) -> None:
         """A scaler may leave out the first steps."""

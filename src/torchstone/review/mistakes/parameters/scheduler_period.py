@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
 from torchstone.review.detector import Detector
+from torchstone.review.gradients import rate_of
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.events import Loop, Seen
@@ -322,7 +323,7 @@ class Watch(Detector):
         horizon = getattr(scheduler, _HORIZONS[kind][1], 0) if kind in _HORIZONS else 0
         if len(self._rates) >= _MOST or (not horizon and kind not in _FALLING):
             return
-        first = float(event.optimizer.param_groups[0]["lr"])
+        first = rate_of(event.optimizer.param_groups[0]) or 0.0
         rate = _Rate(kind, int(horizon or 0), first, event.place)
         self._rates.append(rate)
         self._schedulers[scheduler] = rate
@@ -353,14 +354,14 @@ class Watch(Detector):
                 continue
             rate.loader, rate.epoch, rate.epochs = loader, epoch, rate.epochs + 1
             if rate.epochs == 2:
-                self._judge_first(rate, float(event.subject.param_groups[0]["lr"]))
+                self._judge_first(rate, rate_of(event.subject.param_groups[0]) or 0.0)
 
     def _judge_first(self, rate: _Rate, now: float) -> None:
         if not _each_batch(rate, rate.steps - 1):
             return
         if rate.kind == "CosineAnnealingLR" and rate.moves >= 2 * rate.horizon:
             what = f"its `T_max` of {rate.horizon} is over {rate.moves // rate.horizon} times"
-        elif rate.kind in _FALLING and now <= _NOTHING * rate.first:
+        elif rate.kind in _FALLING and rate.first > 0 and now <= _NOTHING * rate.first:
             what = f"the rate has fallen from {rate.first:g} to {now:.2g}"
         else:
             return

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
+from torchstone.review.gradients import rate_of
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.file import File
@@ -142,7 +143,7 @@ class Watch(Detector):
         optimizer = event.subject
         if optimizer in self._alike:
             return
-        held = (one for group in optimizer.param_groups for one in group["params"] if group["lr"])
+        held = (one for group in optimizer.param_groups for one in group["params"] if rate_of(group) != 0)
         self._alike[optimizer] = [weakref.ref(one) for one in held if _is_alike(one)]
 
     @sampled
