@@ -63,6 +63,30 @@ def test_a_block_ends_at_a_finding_where_that_is_asked_for() -> None:
     assert [finding.code for finding in report.findings] == ["TS101"]
 
 
+def test_a_block_takes_the_flags_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchstone.review import session
+    from torchstone.review.watcher import Watcher
+
+    asked: list[dict[str, Any]] = []
+
+    def make(**options: Any) -> Any:
+        asked.append(options)
+        return Watcher(**options)
+
+    monkeypatch.setattr(session, "Watcher", make)
+    with ts.watch(quiet=True):
+        pass
+    with ts.watch(thorough=True, budget=50, extend_select=["TS516"], quiet=True):
+        pass
+    usual, own = asked
+    assert (usual["thorough"], usual["budget"]) == (False, 0.02)
+    assert (own["thorough"], own["budget"]) == (True, 0.5)
+    assert own["codes"] - usual["codes"] == {"TS516"}
+    for wrong in (-1, 101, float("nan")):
+        with pytest.raises(ts.UsageError, match="budget must be a percentage"):
+            ts.watch(budget=wrong)
+
+
 def test_what_a_block_raises_comes_out_of_it() -> None:
     with pytest.raises(ZeroDivisionError), ts.watch(quiet=True):
         _ = 1 / 0
@@ -131,6 +155,31 @@ def test_fit_is_watched_and_keeps_the_findings(tmp_path: Path) -> None:
     assert "TS306" in (tmp_path / "run" / "report.html").read_text()
 
 
+def fit_a_constant(**options: Any) -> Any:
+    inputs = torch.randn(64, 3)
+    inputs[:, 0] = 7
+    targets = inputs.sum(1, keepdim=True)
+    net = torch.nn.Linear(3, 1)
+    return ts.fit(
+        net,
+        (inputs, targets),
+        loss=torch.nn.MSELoss(),
+        optimizer=torch.optim.Adam,
+        epochs=2,
+        quiet=True,
+        **options,
+    )
+
+
+def test_fit_takes_the_flags_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [finding.code for finding in fit_a_constant(watch={"thorough": True}).findings] == ["TS416"]
+    assert fit_a_constant(watch={"ignore": ["TS416"]}).findings == []
+    capsys.readouterr()
+    with pytest.raises(ts.TrainingError, match=r"Stopped by stop_on at TS416, .*test_watch_doors\.py:\d+"):
+        fit_a_constant(watch={"stop_on": "warning"})
+    assert "TS416" in capsys.readouterr().err
+
+
 def test_our_own_trainer_is_without_mistakes(tmp_path: Path) -> None:
     run = ts.train("iris", out=tmp_path / "run", epochs=3, quiet=True, watch=True)
     assert [finding.name for finding in run.findings] == ["small-validation"]
@@ -148,6 +197,10 @@ def test_a_cell_is_watched(capsys: pytest.CaptureFixture[str]) -> None:
     assert shell.user_ns["model"] is not None
     shell.run_cell("%%watch --slect TS101\nmodel = 3")
     assert "no flag --slect" in capsys.readouterr().out
+    shell.run_cell("%%watch --thorough --budget=10 --extend-select TS516 --ignore TS101 -q\ntrain_wrongly()")
+    assert capsys.readouterr().err == ""
+    shell.run_cell("%%watch --budget much\nmodel = 3")
+    assert "--budget must be a number, and is 'much'" in capsys.readouterr().out
     shells.InteractiveShell.clear_instance()
 
 
