@@ -253,4 +253,5 @@ class Watch(Detector):
                 (forward.place, "this output has a gradient"),
                 *((where, f"`{what}` gives a result without gradient") for what, where in cuts[:3]),
             ),
+            cause=backward,  # cuts are told in the first steps only
         )

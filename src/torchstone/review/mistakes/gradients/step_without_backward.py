@@ -4,6 +4,9 @@
 Follows the order of events in a training loop, and reports a step before which gradients were cleared and
 no backward pass came in between.
 
+A watched run also reports an optimizer that steps again and again while no backward pass ever reaches its
+parameters, though modules compute with them: what they give is cut off before it comes to a loss.
+
 ## Why is this bad?
 The step sees no gradient: parameters do not move (or move by momentum and weight decay alone). What a
 later `backward()` computes is cleared before anybody uses it. Nothing fails.
@@ -16,14 +19,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector, sampled
-from torchstone.review.gradients import has_no_gradient, parameters
+from torchstone.review.gradients import has_no_gradient, parameters, tensors, way_back
+from torchstone.review.leaves import numbers_of
 from torchstone.review.mistake import Example
-from torchstone.review.objects import ByIdentity
+from torchstone.review.objects import ByIdentity, Identities
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -33,6 +39,7 @@ from torchstone.review.syntax.values import Value
 
 if TYPE_CHECKING:
     from torchstone.review.gradients import Account
+    from torchstone.review.places import Place
     from torchstone.review.stream import Event
     from torchstone.review.watcher import Watcher
 
@@ -151,6 +158,46 @@ def _may_go_back(step: Seen, loop: Loop) -> bool:
     return False
 
 
+_TIMES = 3
+"""So often it is seen that what parameters are used for gives them nothing."""
+
+_ENOUGH, _MANY = 10, 1000
+"""After so many steps that is told at the end of a run, and at once: a loss may be added later."""
+
+_MOST_STARVED = 16
+_MEASURED = 4
+
+
+@dataclass
+class _Starved:
+    """An optimizer none of whose parameters had a gradient yet, though they are used.
+
+    Args:
+        optimizer: a reference that does not keep it.
+        account: of its gradients.
+        kind: its class.
+        place: where it steps.
+        names: of some of its parameters.
+        some: some of them, and their first numbers.
+        times: so often they were used and got nothing.
+        cut: what ends the graph of what they give, and where, if it was seen.
+    """
+
+    optimizer: weakref.ref[Any]
+    account: Account
+    kind: str
+    place: Place | None
+    names: list[str]
+    some: list[tuple[weakref.ref[Any], Any]]
+    times: int = 0
+    cut: tuple[str, Place] | None = None
+
+    def rests(self) -> bool:
+        """Whether nothing else changes the parameters."""
+        held = [(reference(), numbers) for reference, numbers in self.some]
+        return all(one is None or numbers_of(one) == numbers for one, numbers in held)
+
+
 class Watch(Detector):
     """Looks whether an optimizer steps before the backward pass that is meant for it, or without any."""
 
@@ -158,6 +205,34 @@ class Watch(Detector):
         super().__init__(watcher)
         self._early: ByIdentity[int] = ByIdentity()
         self._empty: ByIdentity[int] = ByIdentity()
+        self._starved: dict[int, _Starved] = {}
+        self._fed: Identities = Identities()
+        """Optimizers that had gradients, or may not have any."""
+        self._used: ByIdentity[int] = ByIdentity()
+        """By optimizer: when a module last computed with its parameters."""
+        self._cuts: ByIdentity[tuple[str, Place]] = ByIdentity()
+        """By optimizer: what ends the graph of its parameters, and where."""
+
+    def _hungry(self) -> list[tuple[Any, Account]]:
+        """The optimizers that had no gradients yet."""
+        return [(one, told) for one, told in self.gradients.each() if not told.gave and one not in self._fed]
+
+    @sampled
+    def on_forward(self, event: Event) -> None:
+        """Whose parameters are used."""
+        if not event.recording:
+            return
+        for optimizer, account in self._hungry():
+            if self._used.get(optimizer, -1) <= account.stepped and account.shares(optimizer, event.subject):
+                own = account.identities(optimizer)
+                if any(_comes_from(one, own) for one in tensors(event.output)):
+                    self._used[optimizer] = self.gradients.now
+
+    def on_cut(self, event: Event) -> None:
+        """Where their graph ends."""
+        for optimizer, account in self._hungry():
+            if event.place is not None and _comes_from(event.subject, account.identities(optimizer)):
+                self._cuts[optimizer] = event.values["name"], event.place
 
     @sampled
     def on_step_ended(self, event: Event) -> None:
@@ -174,6 +249,8 @@ class Watch(Detector):
             times = self._early[optimizer] = self._early.get(optimizer, 0) + 1
             if times >= 2:
                 self._tell_early(event, account)
+        else:
+            self._follow(event, account)
 
     def _is_early(self, account: Account) -> bool:
         """Whether a forward pass is followed by the step, and only then by its backward pass."""
@@ -201,6 +278,8 @@ class Watch(Detector):
     def _judge_unreached(self, event: Event, account: Account) -> None:
         """Tensors without a module that no backward pass reaches; of modules other mistakes say why."""
         optimizer = event.subject
+        if self._is_told():
+            return
         held = list(parameters(optimizer))
         if self.gradients.backward < account.stepped_before or any(
             one.grad is not None or not one.requires_grad for one in held
@@ -217,6 +296,59 @@ class Watch(Detector):
                 optimizer=type(optimizer).__name__,
             )
 
+    def _is_told(self) -> bool:
+        return any(finding.code in ("TS107", "TS108") for finding in self.watcher.findings)
+
+    def _follow(self, event: Event, account: Account) -> None:
+        """Counts the steps of an optimizer that has no gradients."""
+        optimizer = event.subject
+        if account.gave or optimizer in self._fed:
+            return
+        held = list(parameters(optimizer))
+        if any(one.grad is not None or not one.requires_grad for one in held):
+            self._fed.add(optimizer)
+            self._starved.pop(id(optimizer), None)
+            return
+        used = self._used.get(optimizer, -1) > account.stepped_before
+        if not used or self.gradients.backward < account.stepped_before:
+            return
+        starved = self._starved.get(id(optimizer))
+        if starved is None or starved.optimizer() is not optimizer:
+            if starved is not None or len(self._starved) >= _MOST_STARVED:
+                return
+            some = [(weakref.ref(one), numbers_of(one)) for one in held[:_MEASURED]]
+            reference, kind = weakref.ref(optimizer), type(optimizer).__name__
+            names = self.names.parameters(held, most=3)
+            starved = _Starved(reference, account, kind, event.place, names, some)
+            self._starved[id(optimizer)] = starved
+        starved.times += 1
+        starved.cut = self._cuts.get(optimizer)
+        if account.steps >= _MANY:
+            self._tell_starved(starved)
+
+    def on_end(self, event: Event) -> None:
+        """Tells of those that never had one."""
+        for starved in self._starved.values():
+            if starved.account.steps >= _ENOUGH:
+                self._tell_starved(starved)
+
+    def _tell_starved(self, starved: _Starved) -> None:
+        gave, cut = starved.account.gave, starved.cut
+        if gave or starved.times < _TIMES or self._is_told() or not starved.rests():
+            return
+        shown = ", ".join(name if name.startswith("and ") else f"`{name}`" for name in starved.names)
+        self.found(
+            f"The optimizer steps, and none of its parameters ever had a gradient: {shown}",
+            why="no loss is reached from what they are used for, so none of them moves",
+            place=starved.place,
+            fix="Let a loss go back to them, without `detach()` or `.item()` on the way.",
+            related=() if cut is None else ((cut[1], f"`{cut[0]}` ends the graph of what they give"),),
+            cause=starved.place,
+            severity="warning",
+            optimizer=starved.kind,
+            steps=starved.account.steps,
+        )
+
     def _tell_early(self, event: Event, account: Account) -> None:
         self.found(
             "The optimizer steps before the backward pass, whose gradients are cleared before the next step",
@@ -229,3 +361,10 @@ class Watch(Detector):
             ),
             optimizer=type(event.subject).__name__,
         )
+
+
+def _comes_from(tensor: Any, own: frozenset[int]) -> bool:
+    """Whether a parameter of some is behind a tensor."""
+    if getattr(tensor, "grad_fn", None) is None:
+        return False
+    return any(id(getattr(node, "variable", None)) in own for node in way_back(tensor))
