@@ -233,3 +233,23 @@ def test_a_line_without_a_column_is_marked_from_its_first_sign(report: Report) -
     finding = Finding("TS101", "n", "error", "m", file="a.py", line=1, column=1)
     shown = watched.render(Report(findings=[finding], texts={"a.py": "    loss.backward()\n"}))
     assert "1 |     loss.backward()\n  |     ^^^^^^^^^^^^^^^\n" in shown
+
+
+def test_the_shapes_on_the_way_to_an_error_are_one_line() -> None:
+    way = [
+        "net (8, 3)",
+        "net.body (8, 3)",
+        "net.body[0] (8, 4)",
+        "net.body[0].head (8, 4)",
+        "net.last (8, 5)",
+    ]
+    finding = Finding("TS316", "shape-mismatch", "error", "m", file="a.py", line=1, evidence={"way": way})
+    text = terminal.render(Report(findings=[finding]))
+    assert "= way: net (8, 3) → ... → net.a[0] (8, 4) → net.a[0].b (8, 4) → net.c (8, 5)\n" in text
+    short = Finding("TS316", "shape-mismatch", "error", "m", file="a.py", evidence={"way": way[:1]})
+    assert "way" not in terminal.render(Report(findings=[short]))
+
+
+def test_a_finding_of_a_run_that_is_at_no_line_has_no_place() -> None:
+    text = watched.render(Report(findings=[Finding("TS403", "overlap", "error", "m", "why")], steps=3))
+    assert text.startswith("error[TS403] overlap: m\n  = why: why\n")

@@ -24,6 +24,8 @@ _STYLES = {
 }
 _TAB = "    "
 _LEAST_WIDTH = 40
+_MOST_MODULES = 4
+"""So many on the way to an error are shown."""
 
 
 def render(
@@ -125,11 +127,13 @@ class _Page:
         cell = f"cell {finding.cell}:" if finding.cell else ""
         place = printable(f"{finding.file}:{cell}{finding.line or 1}:{finding.column or 1}")
         gutter = len(str(max([finding.line or 1, *(other.line for other in finding.related)])))
-        lines = [*head, f"{' ' * gutter} {self.paint('-->', 'gutter')} {place}"]
+        shown = [] if finding.file is None else [f"{' ' * gutter} {self.paint('-->', 'gutter')} {place}"]
+        lines = [*head, *shown]
         lines += self._excerpt(finding, gutter)
         for note, text in (
             ("why", finding.why),
             ("run", finding.evidence.get("agreement")),
+            ("way", _way(finding)),
             ("fix", finding.fix and _described(finding, self.mend)),
         ):
             if text:
@@ -265,6 +269,15 @@ class _Page:
 def _first_sign(text: str, column: int) -> int:
     """The column, or that of the first sign where it stands before it: a run knows lines only."""
     return max(column, len(text) - len(text.lstrip()) + 1) if text.strip() else column
+
+
+def _way(finding: Finding) -> str | None:
+    """What the modules on the way to an error were given, the outermost first, where there are several."""
+    way = finding.evidence.get("way")
+    if not isinstance(way, list) or len(way) < 2:
+        return None
+    kept = way if len(way) <= _MOST_MODULES else [way[0], "...", *way[1 - _MOST_MODULES :]]
+    return " → ".join(map(str, kept))
 
 
 def _described(finding: Finding, mend: str) -> str:

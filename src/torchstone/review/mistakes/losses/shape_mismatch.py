@@ -144,7 +144,7 @@ class Watch(Detector):
     def _way(self, crash: Crash) -> list[str]:
         """What each module on the way was given, the outermost first."""
         return [
-            f"{self.names.module(step.module)}: {', '.join(shape(tensor) for tensor in step.inputs)}"
+            f"{self.names.module(step.module)} {', '.join(shape(tensor) for tensor in step.inputs)}"
             for step in crash.steps()
             if step.inputs
         ]
