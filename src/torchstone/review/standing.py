@@ -88,8 +88,12 @@ def _code(handler: Any) -> CodeType | None:
 
 
 def is_of_program(error: BaseException) -> bool:
-    """Whether the program's own code raised it, as a property or an operator of its objects may."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return last is not None and is_users(last.tb_frame.f_code.co_filename)
+    """Whether the program's own objects raised it, in a property or an operator, or as they have no hash."""
+    if isinstance(error, TypeError) and str(error).startswith("unhashable type"):
+        return True  # torch puts modules into sets
+    told = error.__traceback__
+    while told is not None:
+        if is_users(told.tb_frame.f_code.co_filename):
+            return True
+        told = told.tb_next
+    return False
