@@ -236,13 +236,7 @@ def test_a_line_without_a_column_is_marked_from_its_first_sign(report: Report) -
 
 
 def test_the_shapes_on_the_way_to_an_error_are_one_line() -> None:
-    way = [
-        "net (8, 3)",
-        "net.body (8, 3)",
-        "net.body[0] (8, 4)",
-        "net.body[0].head (8, 4)",
-        "net.last (8, 5)",
-    ]
+    way = ["net (8, 3)", "net.a (8, 3)", "net.a[0] (8, 4)", "net.a[0].b (8, 4)", "net.c (8, 5)"]
     finding = Finding("TS316", "shape-mismatch", "error", "m", file="a.py", line=1, evidence={"way": way})
     text = terminal.render(Report(findings=[finding]))
     assert "= way: net (8, 3) → ... → net.a[0] (8, 4) → net.a[0].b (8, 4) → net.c (8, 5)\n" in text
