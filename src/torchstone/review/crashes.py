@@ -17,7 +17,7 @@ from typing import Any
 
 from torchstone.review.assignments import names_at
 from torchstone.review.objects import is_tensor
-from torchstone.review.places import UNSEEN, Place, is_users, locals_of
+from torchstone.review.places import UNSEEN, Place, is_users, locals_of, spot_of
 
 _KINDS = (
     ("memory", r"out of memory|DefaultCPUAllocator: (?:can't allocate|not enough) memory"),
@@ -189,7 +189,7 @@ def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
 
 def place_of(seen: tuple[FrameType, int]) -> Place:
     """The place of a frame and its line."""
-    return Place(seen[0].f_code.co_filename, seen[1])
+    return spot_of(*seen)
 
 
 def is_a(module: Any, *names: str) -> bool:

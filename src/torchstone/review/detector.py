@@ -101,8 +101,10 @@ class Detector:
             severity: another than the mistake's.
             **evidence: numbers, shapes, names that were seen; `step` is added.
         """
-        from torchstone.review.places import shown  # not needed to read source, which has to start fast
+        # Not needed to read source, which has to start fast.
+        from torchstone.review.places import extent_of, shown
 
+        extent = None if place is None else extent_of(place)
         self.watcher.report(
             Finding(
                 code=self.code,
@@ -112,11 +114,13 @@ class Detector:
                 why=why,
                 file=None if place is None else shown(place.file),
                 line=None if place is None else place.line,
-                column=None if place is None else 1,
+                column=None if extent is None else extent.column,
+                end_line=None if extent is None else extent.end_line,
+                end_column=None if extent is None else extent.end_column,
                 evidence={"step": self.stream.step, **evidence},
                 fix=None if fix is None else Fix(fix),
                 related=tuple(
-                    Related(shown(other.file), other.line, 1, words)
+                    Related(shown(other.file), other.line, extent_of(other).column, words)
                     for other, words in related
                     if other is not None
                 ),

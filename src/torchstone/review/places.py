@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import linecache
 import os
 import sys
 import sysconfig
 from functools import cache, lru_cache
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 _LIBRARIES = tuple(
@@ -34,6 +36,58 @@ class Place(NamedTuple):
     line: int
 
 
+class Spot(Place):
+    """A line where an instruction is known that is executed; the same as any place of that line.
+
+    Args:
+        file, line: the place.
+        code: what is executed.
+        instruction: which one, as frames and tracebacks count them.
+    """
+
+    code: CodeType
+    instruction: int
+
+    def __new__(cls, file: str, line: int, code: CodeType, instruction: int) -> Spot:
+        """A place with its instruction."""
+        spot: Spot = tuple.__new__(cls, (file, line))
+        spot.code, spot.instruction = code, instruction
+        return spot
+
+
+def spot_of(frame: FrameType, line: int | None = None) -> Spot:
+    """Where a frame is, or was when an error left it at a line."""
+    code = frame.f_code
+    return Spot(code.co_filename, frame.f_lineno if line is None else line, code, frame.f_lasti)
+
+
+class Extent(NamedTuple):
+    """Where in its lines something stands, counted from 1; its end is None where it is not known."""
+
+    column: int
+    end_line: int | None = None
+    end_column: int | None = None
+
+
+def extent_of(place: Place) -> Extent:
+    """Where an instruction stands in its line; where that is not known, where the line's text begins."""
+    text = linecache.getline(place.file, place.line)
+    if isinstance(place, Spot):
+        positions = place.code.co_positions()
+        line, end_line, start, end = next(
+            itertools.islice(positions, place.instruction // 2, None), (None, None, None, None)
+        )
+        if line == place.line and end_line is not None and start is not None and end is not None:
+            last = linecache.getline(place.file, end_line)
+            return Extent(_signs(text, start) + 1, end_line, _signs(last, end) + 1)
+    return Extent(len(text) - len(text.lstrip()) + 1 if text.strip() else 1)
+
+
+def _signs(text: str, offset: int) -> int:
+    """How many signs so many bytes of a line are."""
+    return offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore"))
+
+
 @lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
     """Whether a file is the user's, and none of a library."""
@@ -43,7 +97,7 @@ def is_users(file: str) -> bool:
 def place_of_frame(frame: FrameType | None) -> Place | None:
     """The nearest line of the user's at or above a frame; None where there is none."""
     found = users_frame(frame)
-    return None if found is None else Place(found.f_code.co_filename, found.f_lineno)
+    return None if found is None else spot_of(found)
 
 
 def users_frame(frame: FrameType | None) -> FrameType | None:
