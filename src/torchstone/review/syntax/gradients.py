@@ -205,7 +205,8 @@ class _Search:
         if node.attr in ("T", "mT", "real", "logits", "loss"):
             return self.expression(frame, node.value, depth)
         value = frame.value(node)
-        return [Source("data", node, frame)] if value is not None and value.kind == "constant" else None
+        known = value is not None and value.kind == "constant" and _times_set(frame, node.attr) < 2
+        return [Source("data", node, frame)] if known else None
 
     # Calls
 
@@ -281,6 +282,14 @@ class _Search:
             return self.expression(callee, callee.scope.node.body, depth)
         returns = [each.value for each in callee.scope.returns if each.value is not None]
         return self._all(callee, returns, depth) if returns else None
+
+
+def _times_set(frame: Frame, name: str) -> int:
+    """How often a file sets an attribute of a name, of whichever object: what began as 0 may be an output."""
+    return sum(
+        isinstance(each, ast.Attribute) and each.attr == name and isinstance(each.ctx, ast.Store)
+        for each in frame.file.index.nodes[ast.Attribute]
+    )
 
 
 def _unpacked(value: ast.expr, path: tuple[int | None, ...]) -> ast.expr:

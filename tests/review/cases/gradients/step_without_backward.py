@@ -125,3 +125,26 @@ def inner_loop(model, loader, parts):
         for part in range(parts):
             nn.functional.mse_loss(model(x[part]), y[part]).backward()
         optimizer.step()  # safe: an inner loop goes back
+
+
+def rates_of_a_schedule(model):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 20, gamma=0.5)
+    rates = []
+    for _ in range(200):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.zero_grad()
+        optimizer.step()  # safe: there is nothing to learn, the rates are looked at
+        scheduler.step()
+    return rates
+
+
+def scheduled_without_backward(model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 20, gamma=0.5)
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        optimizer.step()  # TS104
+        scheduler.step()
+        print(loss)

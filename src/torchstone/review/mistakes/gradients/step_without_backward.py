@@ -34,7 +34,7 @@ from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
-from torchstone.review.syntax.training import clears, inside, made_inside, may_touch, runs_once, stepped
+from torchstone.review.syntax.training import clears, has, inside, made_inside, may_touch, runs_once, stepped
 from torchstone.review.syntax.values import Value
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _cleared(here: list[Seen], step: Seen, optimizer: Value) -> Seen | None:
 
 def _judged(file: File, here: list[Seen], step: Seen, zero: Seen) -> Iterator[Finding]:
     backward = next((each for each in here if each.event.kind in _COMPUTING), None)
-    if backward is None and _may_go_back(step, step.loops[-1]):
+    if backward is None and (_may_go_back(step, step.loops[-1]) or _is_schedule_shown(step, here)):
         return
     name = stepped(step)
     related = [zero.event.frame.file.related(zero.event.node, "gradients are cleared here")]
@@ -137,6 +137,12 @@ def _judged(file: File, here: list[Seen], step: Seen, zero: Seen) -> Iterator[Fi
     yield file.finding(
         CODE, NAME, SEVERITY, step.place(file), message, why=why, fix=fix, related=tuple(related)
     )
+
+
+def _is_schedule_shown(step: Seen, here: list[Seen]) -> bool:
+    """Whether a loop only steps a schedule, to see its rates: it calls no model, and has no loss."""
+    shown = has(here, "scheduler") and not has(here, "forward")
+    return shown and "loss" not in ast.unparse(step.loops[-1].node).lower()
 
 
 def _may_go_back(step: Seen, loop: Loop) -> bool:

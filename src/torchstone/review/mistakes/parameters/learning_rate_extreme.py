@@ -106,8 +106,15 @@ def check(file: File) -> Iterator[Finding]:
             continue
         if rate >= 1 and kind in _ADAMS:
             yield _finding(file, made, f"{kind} moves each weight by about {rate:g} in each step", "smaller")
-        elif rate < 1e-9:
+        elif rate < 1e-9 and not _is_loaded(file):
             yield _finding(file, made, f"a learning rate of {rate:g} changes nothing", "larger")
+
+
+def _is_loaded(file: File) -> bool:
+    """Whether a state is put into an optimizer, and its rate with it."""
+    calls = file.index.calls_by_name.get("load_state_dict", ())
+    owners = (file.value(call.func.value) for call in calls if isinstance(call.func, ast.Attribute))
+    return any(owner is None or owner.kind == "optimizer" for owner in owners)
 
 
 def _rate(file: File, made: ast.Call) -> float | None:
