@@ -111,9 +111,47 @@ HARMLESS: dict[str, tuple[str, str, Severity]] = {
         "warning",
     ),
     "called directly, compiled": ("TS315", f"{TRAINING}model = torch.compile(model)\n{FORWARD}", "warning"),
+    "called directly in a script": (
+        "TS315",
+        "from torch import nn\nmodel = nn.Linear(4, 1)\ny = model.forward(x)  # here\n",
+        "advice",
+    ),
     "called directly in a library": (
         "TS315",
         "from torch import nn\nmodel = nn.Linear(4, 1)\ndef ask(x):\n    return model.forward(x)  # here\n",
+        "warning",
+    ),
+    "a logarithm that is shown": (
+        "TS602",
+        f"{TRAINING}told = torch.log(torch.softmax(model(torch.ones(8, 4)), 1))  # here\nprint(told)\n",
+        "advice",
+    ),
+    "a logarithm that is trained with": (
+        "TS602",
+        f"{TRAINING}told = torch.log(torch.softmax(model(torch.ones(8, 4)), 1))  # here\n"
+        "(told.mean() + 1).backward()\n",
+        "warning",
+    ),
+    "a loss that is shown": (
+        "TS301",
+        f"{TRAINING}loss = nn.CrossEntropyLoss()(torch.sigmoid(torch.ones(8, 4)), labels)  # here\n"
+        "print(loss)\nloss = model(torch.ones(8, 4)).mean()\nloss.backward()\n",
+        "advice",
+    ),
+    "a loss that is trained with": (
+        "TS301",
+        f"{TRAINING}loss = nn.CrossEntropyLoss()(torch.sigmoid(torch.ones(8, 4)), labels)  # here\n"
+        "print(loss)\nloss.backward()\n",
+        "error",
+    ),
+    "a softmax by hand": (
+        "TS603",
+        f"{TRAINING}def softmax(x):\n    return x.exp() / x.exp().sum(1, keepdim=True)  # here\n",
+        "advice",
+    ),
+    "a softmax by hand in other work": (
+        "TS603",
+        f"{TRAINING}def attend(x):\n    return x.exp() / x.exp().sum(1, keepdim=True)  # here\n",
         "warning",
     ),
     "pickled": ("TS805", TRAINING + SAVED, "advice"),
@@ -143,3 +181,10 @@ def test_a_hook_in_another_file_of_the_program_counts(tmp_path: Path) -> None:
     for before, severity in {"": "advice", "import norms\n": "warning"}.items():
         script.write_text(text := before + TRAINING + FORWARD)
         assert severities(text, str(script), "TS315") == {line_of(text): severity}
+
+
+def test_values_that_cells_showed_are_not_lost_in_the_script_made_of_them() -> None:
+    text = "import torch\nx = torch.ones(3)\ntorch.sigmoid(x)\n{}torch.relu(x)\nprint(x)\n"
+    assert severities(text.format("torch.tanh(x)\n"), "cells.py", "TS809") == {}
+    alone = "import torch\nx = torch.ones(3)\ntorch.sigmoid(x)\nprint(x)\n"
+    assert severities(alone, "cells.py", "TS809") == {3: "warning"}

@@ -29,6 +29,12 @@ def trains(files: list[File]) -> bool:
     return any(file.index.calls_by_name.get("backward") for file in files)
 
 
+def runs(files: list[File]) -> bool:
+    """Whether files are of a program: one of them trains, or has a loop outside of functions and classes."""
+    loops = (ast.For, ast.While, ast.With)
+    return trains(files) or any(isinstance(node, loops) for file in files for node in file.source.tree.body)
+
+
 def _imported(file: File) -> list[File]:
     """The project's files that a file imports."""
     found: list[File] = []

@@ -179,3 +179,36 @@ def is_reference(file: File, node: ast.AST) -> bool:
         if isinstance(above, ast.keyword | ast.FunctionDef)
     ]
     return any(word in (name or "") for name in names for word in ("reference", "naive", "expected"))
+
+
+def is_shown_once(file: File, call: ast.AST) -> bool:
+    """Whether a line of a script that trains runs once, for what no backward pass uses, as lessons do."""
+    scope = file.index.scope_of(call)
+    in_loop = any(isinstance(above, ast.For | ast.While) for above in file.index.ancestors(call))
+    if scope is not file.index.module or in_loop or not file.index.calls_by_name.get("backward"):
+        return False
+    statement = file.statement(call)
+    if isinstance(statement, ast.Expr):
+        return not any(isinstance(p, ast.Attribute) and p.attr == "backward" for p in ast.walk(statement))
+    if not isinstance(statement, ast.Assign):
+        return False
+    names = [part.id for t in statement.targets for part in ast.walk(t) if isinstance(part, ast.Name)]
+    return bool(names) and all(
+        _is_printed(file, scope, statement, name) or not goes_back(file, scope, name) for name in names
+    )
+
+
+def _is_printed(file: File, scope: Scope, statement: ast.stmt, name: str) -> bool:
+    """Whether what a statement gives a name is printed at most, before the name is given something else."""
+    after = statement.end_lineno or statement.lineno
+    ends = min((b.line for b in scope.bindings.get(name, []) if b.line > after), default=None)
+    for use in file.index.nodes[ast.Name]:
+        if not isinstance(use, ast.Name) or use.id != name or isinstance(use.ctx, ast.Store):
+            continue
+        inner = file.index.scope_of(use) is not scope
+        if not inner and (use.lineno <= after or (ends is not None and use.lineno > ends)):
+            continue
+        shown = file.statement(use)
+        if not isinstance(shown, ast.Expr) or not ast.unparse(shown).startswith("print("):
+            return False
+    return True

@@ -181,6 +181,8 @@ def _for_itself(file: File, node: ast.AST) -> bool:
     here = (scope.name, file.source.path.replace("\\\\", "/").rsplit("/", 1)[-1])
     if any(word in text.lower() for text in here for word in ("test", "bench", "warm", "profile")):
         return True
+    if _is_one_of_several(file, node):
+        return True
     for above in file.index.ancestors(node):
         if isinstance(above, ast.Try):
             return True
@@ -191,6 +193,26 @@ def _for_itself(file: File, node: ast.AST) -> bool:
             ):
                 return True
     return False
+
+
+def _is_one_of_several(file: File, node: ast.AST) -> bool:
+    """Whether other lines of a script are expressions, too: cells that showed values."""
+    if file.index.parents.get(node) is not file.source.tree:
+        return False
+    shown = [
+        each
+        for each in file.source.tree.body
+        if isinstance(each, ast.Expr)
+        and each is not node
+        and not isinstance(each.value, ast.Constant)
+        and (not isinstance(each.value, ast.Call) or _has_pure_name(each.value))
+    ]
+    return bool(shown)
+
+
+def _has_pure_name(call: ast.Call) -> bool:
+    last = ast.unparse(call.func).rsplit(".", 1)[-1]
+    return last in _FUNCTIONS | _METHODS
 
 
 def _finding(file: File, call: ast.Call, target: ast.Name) -> Finding:

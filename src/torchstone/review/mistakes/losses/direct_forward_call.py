@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
-from torchstone.review.syntax.program import files_of_program, trains
+from torchstone.review.syntax.program import files_of_program, runs
 
 CODE = "TS315"
 NAME = "direct-forward-call"
@@ -60,7 +60,7 @@ GOOD = (
 )
 
 _HOOKS = re.compile(
-    r"hook|weight_norm|spectral_norm|prun|torch\.compile|torch\.jit|parallel|fsdp|fully_shard|accelerat|fabric|"
+    r"hook|weight_norm|spectral_norm|prun|torch\.compile|torch\.jit|dataparallel|data_parallel|fsdp|fully_shard|accelerat|fabric|"
     r"deepspeed|lightning|torchsummary|torchinfo|thop|fvcore|feature_extract|captum|cam\b|opacus|peft|offload",
     re.IGNORECASE,
 )
@@ -80,7 +80,7 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            "advice" if _is_without_hooks(file) else SEVERITY,
+            "advice" if _is_without_hooks(file, node) else SEVERITY,
             node.func,
             f"`{text}.forward(...)` skips the hooks of `{text}`",
             why="call the module itself: normalisations, extractors and wrappers are hooks",
@@ -88,10 +88,11 @@ def check(file: File) -> Iterator[Finding]:
         )
 
 
-def _is_without_hooks(file: File) -> bool:
+def _is_without_hooks(file: File, node: ast.AST) -> bool:
     """Whether a whole program, all of it known, has no hooks that could be skipped."""
     files = files_of_program(file)
-    return trains(files) and not any(_HOOKS.search(each.source.text) for each in files)
+    is_script = file.index.scope_of(node) is file.index.module
+    return (is_script or runs(files)) and not any(_HOOKS.search(each.source.text) for each in files)
 
 
 def _is_self(file: File, node: ast.Call, model: ast.expr) -> bool:

@@ -28,6 +28,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+from torchstone.review.syntax.training import is_shown_once
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -70,7 +71,7 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            SEVERITY,
+            "advice" if not others and is_shown_once(file, call.node) else SEVERITY,
             call.node,
             "binary cross-entropy needs probabilities, and is given the raw scores of a layer",
             why="scores outside [0, 1] stop the run; use BCEWithLogitsLoss, or apply a sigmoid",

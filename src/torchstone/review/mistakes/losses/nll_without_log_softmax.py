@@ -27,6 +27,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+from torchstone.review.syntax.training import is_shown_once
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -74,7 +75,7 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            SEVERITY,
+            "advice" if not others and is_shown_once(file, call.node) else SEVERITY,
             call.node,
             f"negative log-likelihood needs log-probabilities, and is given {_KINDS[first.kind]}",
             why="without log_softmax the loss falls and the model does not learn; use it, or cross-entropy",

@@ -25,6 +25,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+from torchstone.review.syntax.training import is_shown_once
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -70,7 +71,7 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            SEVERITY,
+            "advice" if not others and is_shown_once(file, call.node) else SEVERITY,
             call.node,
             f"the loss applies the sigmoid itself, and is given the output of {kind}",
             why="after two sigmoids predictions stay between 0.5 and 0.73 and gradients vanish",

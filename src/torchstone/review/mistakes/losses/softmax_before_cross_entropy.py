@@ -27,6 +27,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.outputs import misfits
+from torchstone.review.syntax.training import is_shown_once
 
 if TYPE_CHECKING:
     from torchstone.review.stream import Event
@@ -92,7 +93,7 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            SEVERITY,
+            "advice" if not others and is_shown_once(file, call.node) else SEVERITY,
             call.node,
             f"cross-entropy applies log-softmax itself, and is given the output of {kind}",
             why="on probabilities the loss cannot come near zero and its gradients are small",

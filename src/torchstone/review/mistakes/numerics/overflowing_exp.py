@@ -3,7 +3,8 @@
 ## What it does
 Reports `exp(x) / exp(x).sum()`, `log(exp(x).sum())`, `log(1 + exp(x))` and `1 / (1 + exp(-x))` on tensors,
 when nothing bounds `x`, such as subtracting its maximum; the last one in modules only, as its value is right
-and only its gradient is not.
+and only its gradient is not. It is advice in a function that is called like the library's, in a program that
+trains: lessons write it so.
 
 ## Why is this bad?
 `exp` of more than 88 is infinite in float32 (of more than 11 in float16). Infinity divided by itself is NaN,
@@ -27,6 +28,7 @@ from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import SAME_TENSOR_METHODS, words
 from torchstone.review.syntax.origins import argument_of, reaching
+from torchstone.review.syntax.program import files_of_program, trains
 from torchstone.review.syntax.training import is_reference
 
 CODE = "TS603"
@@ -98,6 +100,8 @@ _BOUNDED_CALLS = words(
 )
 _BOUNDED_NAMES = re.compile(r"max|log_?p|dist|sim|cos|temp|tau|neg|energy|norm", re.IGNORECASE)
 _DEEPEST = 12
+_LIBRARIES = re.compile(r"softmax|sigmoid|logsumexp|softplus")
+"""What functions of the library are called."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -339,6 +343,13 @@ def _is_bounded_name(frame: Frame, node: ast.Name, depth: int) -> bool:
     return False
 
 
+def _is_lesson(file: File, node: ast.AST) -> bool:
+    """Whether a training program writes a function of the library by hand under its name, to show it."""
+    scope = file.index.scope_of(node)
+    named = scope.is_function and _LIBRARIES.search(scope.name.lower().replace("_", "")) is not None
+    return named and scope.method_of is None and trains(files_of_program(file))
+
+
 def _finding(
     file: File, node: ast.AST, what: str, exponent: ast.expr, text: str | None, doing: str
 ) -> Finding:
@@ -348,7 +359,7 @@ def _finding(
     return file.finding(
         CODE,
         NAME,
-        SEVERITY,
+        "advice" if _is_lesson(file, node) else SEVERITY,
         node,
         f"this {what} written by hand {doing} once `{shown}` is large: `exp` overflows at 88 in float32",
         why="one NaN makes all parameters NaN",

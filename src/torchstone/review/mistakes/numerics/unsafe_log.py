@@ -26,7 +26,7 @@ from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.outputs import Operation, last_operations
 from torchstone.review.syntax.scopes import children
-from torchstone.review.syntax.training import is_reference
+from torchstone.review.syntax.training import is_reference, is_shown_once
 
 CODE = "TS602"
 NAME = "unsafe-log"
@@ -186,7 +186,7 @@ def _finding(
     return file.finding(
         CODE,
         NAME,
-        SEVERITY,
+        "advice" if is_shown_once(file, call) else SEVERITY,
         call,
         f"the logarithm of {before} {operation.kind}, which underflows to 0, is minus infinity",
         why="its gradient is NaN, and one NaN makes all parameters NaN",
