@@ -60,11 +60,17 @@ GOOD = (
 )
 
 _HOOKS = re.compile(
-    r"hook|weight_norm|spectral_norm|prun|torch\.compile|torch\.jit|dataparallel|data_parallel|fsdp|fully_shard|accelerat|fabric|"
-    r"deepspeed|lightning|torchsummary|torchinfo|thop|fvcore|feature_extract|captum|cam\b|opacus|peft|offload",
+    r"hook|weight_norm|spectral_norm|prun|feature_extract|captum|cam\b|opacus|peft|torchsummary|torchinfo|thop|fvcore",
     re.IGNORECASE,
 )
-"""What registers hooks on modules, or is one."""
+"""What registers hooks on the layers of a model."""
+
+_WRAPPERS = re.compile(
+    r"torch\.compile|torch\.jit|dataparallel|data_parallel|fsdp|fully_shard|accelerat|fabric|deepspeed|lightning|"
+    r"offload",
+    re.IGNORECASE,
+)
+"""What is done by calling a whole model."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -80,7 +86,7 @@ def check(file: File) -> Iterator[Finding]:
         yield file.finding(
             CODE,
             NAME,
-            "advice" if _is_without_hooks(file, node) else SEVERITY,
+            "advice" if _is_without_hooks(file, node, model) else SEVERITY,
             node.func,
             f"`{text}.forward(...)` skips the hooks of `{text}`",
             why="call the module itself: normalisations, extractors and wrappers are hooks",
@@ -88,11 +94,21 @@ def check(file: File) -> Iterator[Finding]:
         )
 
 
-def _is_without_hooks(file: File, node: ast.AST) -> bool:
+def _is_without_hooks(file: File, node: ast.Call, model: ast.expr) -> bool:
     """Whether a whole program, all of it known, has no hooks that could be skipped."""
     files = files_of_program(file)
-    is_script = file.index.scope_of(node) is file.index.module
-    return (is_script or runs(files)) and not any(_HOOKS.search(each.source.text) for each in files)
+    if file.index.scope_of(node) is not file.index.module and not runs(files):
+        return False
+    texts = [each.source.text for each in files]
+    whole = not _is_part(file, node, model) and any(_WRAPPERS.search(text) for text in texts)
+    return not whole and not any(_HOOKS.search(text) for text in texts)
+
+
+def _is_part(file: File, node: ast.Call, model: ast.expr) -> bool:
+    """Whether a module calls one of its own layers."""
+    scope = file.index.scope_of(node)
+    own = isinstance(model, ast.Attribute) and isinstance(model.value, ast.Name)
+    return own and scope.method_of is not None and file.class_of(scope.method_of).is_module
 
 
 def _is_self(file: File, node: ast.Call, model: ast.expr) -> bool:

@@ -108,13 +108,20 @@ _MOST = 1000
 def check(file: File) -> Iterator[Finding]:
     """Looks at the attributes of each module."""
     for cls in file.classes:
-        if not cls.is_module or _takes_care(file, cls):
+        if not cls.is_module or _takes_care(file, cls) or _is_never_called(file, cls):
             continue
         for name, stores in file.index.stores[cls.scope].items():
             if len(stores) == 1 and not stores[0].path and stores[0].value is not None:
                 layer = _unregistered(file, cls, stores[0])
                 if layer is not None and _is_plain(file, cls, name):
                     yield _finding(file, cls, stores[0], layer)
+
+
+def _is_never_called(file: File, cls: Class) -> bool:
+    """Whether a class has no `forward`, and no class of the file inherits from it: nothing trains it."""
+    if cls.method("forward") is not None or not cls.is_known:
+        return False
+    return not any(cls in other.lineage() for other in file.classes if other is not cls)
 
 
 def _takes_care(file: File, cls: Class) -> bool:
