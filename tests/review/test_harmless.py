@@ -188,3 +188,16 @@ def test_values_that_cells_showed_are_not_lost_in_the_script_made_of_them() -> N
     assert severities(text.format("torch.tanh(x)\n"), "cells.py", "TS809") == {}
     alone = "import torch\nx = torch.ones(3)\ntorch.sigmoid(x)\nprint(x)\n"
     assert severities(alone, "cells.py", "TS809") == {3: "warning"}
+
+
+def test_numbers_that_another_file_of_the_program_converts(tmp_path: Path) -> None:
+    text = (
+        "import numpy as np\nimport torch\n\n\ndef vectors(count):\n"
+        "    return torch.nn.Embedding.from_pretrained(torch.tensor(np.zeros((count, 8))))  # here\n"
+    )
+    data = tmp_path / "data.py"
+    data.write_text(text)
+    script = tmp_path / "train.py"
+    for end, told in {"": {6: "warning"}, "model.float()\n": {}}.items():
+        script.write_text(f"import torch\nfrom data import vectors\nmodel = vectors(9)\n{end}")
+        assert severities(text, str(data), "TS706") == told

@@ -113,7 +113,7 @@ def check(file: File) -> Iterator[Finding]:
         step = _random_step(transform) if transform is not None else None
         if transform is None or step is None or transform.node in reported or id(call) in trained:
             continue
-        if _is_evaluated(file, call):
+        if _is_evaluated(file, call) and not _is_asked_for(file, call):
             yield _of_data_set(file, call, transform, step)
     yield from _split(file)
 
@@ -185,6 +185,16 @@ def _is_evaluated(file: File, call: ast.Call) -> bool:
         isinstance(first, ast.Constant) and isinstance(first.value, str) and bool(_PATH.search(first.value))
     )
     return path or (bool(names) and _are_held_out(names))
+
+
+def _is_asked_for(file: File, call: ast.Call) -> bool:
+    """Whether a function that gives evaluation data is told how much to augment it."""
+    scope = file.index.scope_of(call)
+    return scope.is_function and any(
+        binding.kind == "parameter" and "augment" in name.lower()
+        for name, bindings in scope.bindings.items()
+        for binding in bindings
+    )
 
 
 def _made(loader: Loader) -> Origin:

@@ -33,6 +33,7 @@ from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.knowledge import words
 from torchstone.review.syntax.origins import Origin, resolved
+from torchstone.review.syntax.program import files_of_program
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -113,12 +114,17 @@ def check(file: File) -> Iterator[Finding]:
     text = file.source.text
     if "numpy" not in text or _MEANT.search(text) or _converts_models(file):
         return
+    others: bool | None = None  # whether another file of the program converts models
     for name in ("Parameter", "from_pretrained", "register_buffer"):
         for call in file.index.calls_by_name.get(name, ()):
             frame = file.frame_of(call)
             kept = _kept(frame, call, name)
             made = _from_numpy(frame, kept) if kept is not None else None
             if made is not None and _is_float64(made.frame, made.node, 0):
+                if others is None:
+                    others = any(_converts_models(other) for other in files_of_program(file)[1:])
+                if others:
+                    return
                 yield _finding(file, call, kept or call, name)
 
 
