@@ -121,6 +121,17 @@ HARMLESS: dict[str, tuple[str, str, Severity]] = {
         "from torch import nn\nmodel = nn.Linear(4, 1)\ndef ask(x):\n    return model.forward(x)  # here\n",
         "warning",
     ),
+    "a schedule": (
+        "TS508",
+        TRAINING.replace("for _", "plan = torch.optim.lr_scheduler.StepLR(optimizer, 9)  # here\nfor _"),
+        "warning",
+    ),
+    "a schedule that was switched off": (
+        "TS508",
+        TRAINING.replace("for _", "plan = torch.optim.lr_scheduler.StepLR(optimizer, 9)  # here\nfor _")
+        + "    # plan.step()\n",
+        "advice",
+    ),
     "a logarithm that is shown": (
         "TS602",
         f"{TRAINING}told = torch.log(torch.softmax(model(torch.ones(8, 4)), 1))  # here\nprint(told)\n",

@@ -14,6 +14,7 @@ The learning rate stays at its first value (for a warm-up at a small part of it)
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -145,12 +146,19 @@ def _trains(file: File, scope: Scope) -> bool:
     )
 
 
+def _is_switched_off(file: File, name: str, scheduler: Value) -> bool:
+    """Whether its step was made a comment: somebody tried without; some schedules set the rate at once."""
+    sets_the_rate = any(word in (scheduler.name or "") for word in ("OneCycle", "Cyclic", "Lambda", "Linear"))
+    made_comment = re.search(rf"^[ \t]*#.*\b{re.escape(name)}\.step\(", file.source.text, re.MULTILINE)
+    return made_comment is not None and not sets_the_rate
+
+
 def _finding(file: File, node: ast.Assign, scheduler: Value) -> Finding:
     name = ast.unparse(node.targets[0])
     return file.finding(
         CODE,
         NAME,
-        SEVERITY,
+        "advice" if _is_switched_off(file, name, scheduler) else SEVERITY,
         node,
         f"`{name}` is made and never stepped",
         why="the learning rate stays where the schedule begins",
