@@ -80,6 +80,20 @@ def test_without_thorough_nothing_is_asked(tmp_path: Path, watch: Ask) -> None:
     assert watch(folder=str(tmp_path), script="next_token.py")["findings"] == []
 
 
+def test_a_run_says_where_thorough_would_tell_more(tmp_path: Path) -> None:
+    shutil.copy(HERE / "thorough" / "view_of_samples.py", tmp_path / "train.py")
+    line = "Whether TS310 is so, a run shows with --thorough: it calls the model anew, with other inputs.\n"
+    for flags, told in ((), True), (("--thorough",), False):
+        done = subprocess.run(
+            [sys.executable, "-m", "torchstone", "watch", *flags, "train.py"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (line in done.stderr) is told, done.stderr
+
+
 def test_the_program_with_an_inverted_mask_is_found(tmp_path: Path, watch: Ask) -> None:
     folder = shutil.copytree(LANGUAGE, tmp_path / "program")
     answer = watch(folder=str(folder), script="train.py", thorough=True)

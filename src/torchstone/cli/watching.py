@@ -182,10 +182,26 @@ def _whole(report: Report, request: Request) -> Report:
         report.findings = agreement.without_ignored(report.findings)
         files = agreement.files_of_program(script, request.module)
         agreement.add_source(report, files, request.layer)
+        report.notes += [] if request.thorough else _undecided(report)
         report.findings.sort(key=_order)
     except Exception as error:  # the script's own end is not to be disturbed
         report.notes.append(f"torchstone: the source could not be read: {type(error).__name__}: {error}")
     return report
+
+
+def _undecided(report: Report) -> list[str]:
+    """A line about findings in the source of which a run shows something under `--thorough` alone."""
+    from torchstone.review.catalogue import load_catalogue
+
+    options = {one.code: one.detector.OPTION for one in load_catalogue() if one.detector is not None}
+    unseen = {finding.code for finding in report.findings if "step" not in finding.evidence}
+    codes = sorted(code for code in unseen if options.get(code) == "--thorough")
+    if not codes or not report.steps:
+        return []
+    named = " or ".join(codes)
+    return [
+        f"Whether {named} is so, a run shows with --thorough: it calls the model anew, with other inputs."
+    ]
 
 
 def _order(finding: Finding) -> Any:
