@@ -174,3 +174,34 @@ def test_a_finding_of_the_run_at_the_line_is_kept_whatever_was_said(tmp_path: Pa
     agreement.add_source(report, [str(script)])
     assert [one.message for one in report.findings] == ["seen"]
     assert report.notes == []
+
+
+def test_a_cause_that_reaches_two_losses_is_listed_once_with_its_line(tmp_path: Path) -> None:
+    loop = """
+        for _ in range(6):
+            x, y = torch.randn(8, 4), torch.randint(0, 3, (8,))
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+    """
+    text = """
+        import torch
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = nn.Linear(4, 3)
+                self.softmax = nn.Softmax(dim=1)
+
+            def forward(self, x):
+                return self.softmax(self.linear(x))
+
+        model, criterion = Net(), nn.CrossEntropyLoss()
+        optimizer = torch.optim.Adam(model.parameters())
+    """
+    watched = watch(read(text + loop + loop, tmp_path), "--quiet", "--format", "json")
+    (finding,) = json.loads(watched.stderr)["findings"]
+    assert (finding["code"], finding["line"], finding["evidence"]["step"]) == ("TS301", 20, 0)
+    assert [related["line"] for related in finding["related"]] == [9, 27]

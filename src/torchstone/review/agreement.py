@@ -64,6 +64,7 @@ def agreed(seen: Sequence[Finding], read: Sequence[Finding]) -> list[Finding]:
         read: in the source.
     """
     confirmed: dict[int, Finding] = {}
+    repeated: set[int] = set()
     alone = []
     for other in read:
         number = next((i for i, one in enumerate(seen) if _is_the_same(one, other)), None)
@@ -73,8 +74,21 @@ def agreed(seen: Sequence[Finding], read: Sequence[Finding]) -> list[Finding]:
         one = confirmed.get(number, seen[number])
         fix = other.fix if other.fix is not None and other.fix.edits else one.fix
         told = {"source": True, "agreement": _agreement(one)}
-        confirmed[number] = replace(one, fix=fix, evidence={**one.evidence, **told})
-    return [*(confirmed.get(number, one) for number, one in enumerate(seen)), *alone]
+        related = one.related or tuple(
+            line for line in other.related if (line.file, line.line) != _place(one)
+        )
+        confirmed[number] = replace(one, fix=fix, related=related, evidence={**one.evidence, **told})
+        repeated |= {i for i, later in enumerate(seen) if i > number and _is_repeated(later, one, other)}
+    return [*(confirmed.get(i, one) for i, one in enumerate(seen) if i not in repeated), *alone]
+
+
+def _is_repeated(later: Finding, one: Finding, read: Finding) -> bool:
+    """Whether a finding of the run is at another line of what the source shows to be one mistake."""
+    return _is_the_same(replace(later, related=()), read) and later.message == one.message
+
+
+def _place(finding: Finding) -> tuple[str | None, int | None]:
+    return finding.file, finding.line
 
 
 def _agreement(one: Finding) -> str:
