@@ -22,7 +22,7 @@ _OF_PROCESS = "outputs kept for the backward pass, data, libraries, Python"
 
 
 class Consumption:
-    """Adds up sizes of what is known, in a few steps, and the time that batches took.
+    """Adds up sizes of what is known, in a few steps.
 
     Args:
         stream: of the program.
@@ -31,13 +31,8 @@ class Consumption:
 
     def __init__(self, stream: Stream, names: Names) -> None:
         self._stream, self._names = stream, names
-        self._waited = 0.0
         self._parts: dict[str, Counter[str]] = {}
         """By device, the bytes of each part when they were the most."""
-
-    def on_batch(self, event: Event) -> None:
-        """Adds up what was waited for batches."""
-        self._waited += event.waited
 
     @sampled
     def on_step_ended(self, event: Event) -> None:
@@ -69,8 +64,9 @@ class Consumption:
         """A line on the time, and one on the memory of the process and of each device in use."""
         told = []
         elapsed = self._stream.elapsed()
-        if elapsed and self._waited > _SHARE * elapsed:
-            told.append(f"Waiting for batches took {self._waited / elapsed:.0%} of the time.")
+        waited = self._stream.waited
+        if elapsed and waited > _SHARE * elapsed:
+            told.append(f"Waiting for batches took {waited / elapsed:.0%} of the time.")
         for device, peak in _of_devices().items():
             told.append(_line(f"Memory of {device}", peak, self._parts.get(device), _OF_DEVICE))
         peak = _of_process()

@@ -43,6 +43,10 @@ class Detector:
     """Kinds of events without which there is nothing to look for: before one of them has come, no other is
     told but the end."""
 
+    PAUSES: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of events that it need not be told of in the pauses of a loop that does the same at each step
+    (see `pausing.py`)."""
+
     def __init__(self, watcher: Watcher) -> None:
         self.watcher = watcher
         self.stream: Stream = watcher.stream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import weakref
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,10 +14,15 @@ from torchstone.review.objects import attributes, is_tensor
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
-    from torchstone.review.stream import Event
+    from torchstone.review.stream import Event, Stream
 
 _ELEMENTS = 256
 """So many numbers of a sample, evenly spread, tell it from others."""
+
+MOST_WAITS = 10_000
+
+_PASSES = 2
+"""In so many passes over a loader each batch is told."""
 
 _TARGETS = re.compile(r"^(?:y|labels?|targets?|classes|class_id)$")
 _HELD_OUT = re.compile(
@@ -49,6 +55,10 @@ class Epoch:
         """So many of the forwards were those of training: gradients recorded, in training mode."""
         self.modules: dict[int, weakref.ref[Any]] = {}
         self.pending = 0
+        self.given = 0.0
+        """When it gave its first batch; its clock is that of `time.perf_counter`."""
+        self.waits: list[float] = []
+        """Seconds that each of the others was waited for, up to `MOST_WAITS`."""
 
     @property
     def loader(self) -> Any:
@@ -105,10 +115,10 @@ class Samples:
 
     Args:
         data: of the batch.
-        indices: of its samples in the loader's data set, where they are known.
+        indices: what the loader asked its data set for, where that is known.
     """
 
-    def __init__(self, data: Any, indices: list[int] | None) -> None:
+    def __init__(self, data: Any, indices: Any) -> None:
         self.data = data
         self._known: dict[str, list[int] | None] = {}
         self._indices = indices
@@ -135,7 +145,10 @@ class Samples:
     @cached_property
     def indices(self) -> list[int] | None:
         """Of the samples in the loader's data set, where they are known."""
-        return self._indices if self._indices is not None and len(self._indices) == self.count else None
+        asked = self._indices
+        if not isinstance(asked, list) or set(map(type, asked)) != {int}:
+            return None
+        return asked if len(asked) == self.count else None
 
     @cached_property
     def targets(self) -> Any:
@@ -209,28 +222,60 @@ class Uses:
     """Finds out what passes are used for: which gave the batch of a forward or of a gradient.
 
     Args:
+        stream: of the program.
         together: so many batches may be taken before gradients are computed, of each of them.
     """
 
-    def __init__(self, together: int = 1) -> None:
-        self._together = together
+    AFTER = ("epoch_began",)
+    PAUSES = frozenset({"backward", "forward", "step_ended"})
+
+    def __init__(self, stream: Stream, together: int = 1) -> None:
+        self._stream, self._together = stream, together
+        stream.left_out.append(self._left_out)
         self._fresh: list[Epoch] = []
         """The passes whose last batch may be at work, in the order of these batches."""
         self._used = False
 
-    def began(self, epoch: Epoch) -> None:
-        """A batch is about to be given: what was left over from the batch before is settled."""
+    def began(self, epoch: Epoch, waited: float) -> None:
+        """A batch is about to be given: what was left over from the batch before is settled.
+
+        Args:
+            epoch: the pass.
+            waited: seconds that the program waited for the batch.
+        """
+        self._stream.waited += waited
+        if not epoch.batches:
+            epoch.given = time.perf_counter()
+        elif len(epoch.waits) < MOST_WAITS:
+            epoch.waits.append(waited)
         if self._used:
             self._fresh.clear()
             self._used = False
         if epoch in self._fresh:  # a new round; of several loaders read side by side this is the first
             del self._fresh[self._fresh.index(epoch) :]
         self._fresh.append(epoch)
+        self._presume(epoch)
         epoch.batches += 1
         epoch.pending = min(epoch.pending + 1, self._together)
 
+    def _presume(self, epoch: Epoch) -> None:
+        """In a pause, the batch before was learned from as those before it were."""
+        if self._stream.paused and epoch.learned:
+            epoch.learned += epoch.pending
+            epoch.pending = 0
+
+    def _left_out(self, steps: int) -> None:
+        """A pause was over so many steps."""
+        for epoch in self._fresh:
+            epoch.steps += steps
+
+    def is_told(self, epoch: Epoch) -> bool:
+        """Whether a batch of a pass is told now: in pauses only those of the first passes are."""
+        return not self._stream.paused or epoch.number < _PASSES
+
     def ended(self, epoch: Epoch) -> None:
         """The pass is over."""
+        self._presume(epoch)
         if epoch in self._fresh:
             self._fresh.remove(epoch)
 

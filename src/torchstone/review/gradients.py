@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchstone.review.detector import sampled
 from torchstone.review.objects import ByIdentity, is_module, is_number, is_tensor
+from torchstone.review.pausing import STEADY
 
 if TYPE_CHECKING:
     from torchstone.review.places import Place
@@ -116,6 +117,8 @@ def _identity(parameter: Any) -> tuple[int, int] | None:
 class Gradients:
     """Keeps an account for each optimizer of the program; detectors are told of an event after it."""
 
+    PAUSES = STEADY
+
     def __init__(self, stream: Stream) -> None:
         self.now = 0
         """Counts events."""
@@ -131,6 +134,9 @@ class Gradients:
         self.accounts: ByIdentity[Account] = ByIdentity()
         self._known: dict[int, tuple[weakref.ref[Any], Account]] = {}
         self._stream = stream
+        stream.left_out.append(self._left_out)
+        self._last = 0
+        """A step last ended."""
 
     def of(self, optimizer: Any) -> Account:
         """The account of an optimizer."""
@@ -159,6 +165,12 @@ class Gradients:
     def trains(self, module: Any) -> bool:
         """Whether an optimizer has a parameter of a module."""
         return any(account.shares(optimizer, module) for optimizer, account in self.each())
+
+    def _left_out(self, steps: int) -> None:
+        """So many steps were made in a pause, of the one optimizer that makes them."""
+        for _, account in self._known.values():
+            if account.stepped == self._last:
+                account.steps += steps
 
     def on_optimizer_made(self, event: Event) -> None:
         """A new account."""
@@ -230,6 +242,7 @@ class Gradients:
         account = self.of(event.subject)
         account.steps += 1
         account.stepped_before, account.stepped = account.stepped, self.now
+        self._last = self.now
         account.stepped_first = account.stepped_first or self.now
 
 

@@ -19,11 +19,13 @@ class Names:
     def __init__(self) -> None:
         self._roots: dict[int, tuple[weakref.ref[Any], str]] = {}
 
+    def is_root(self, module: Any) -> bool:
+        """Whether it is known where a module is used, or no more can be known."""
+        known = self._roots.get(id(module))
+        return (known is not None and known[0]() is module) or len(self._roots) >= _MOST_ROOTS
+
     def know(self, module: Any, frame: FrameType | None) -> None:
         """Remembers what a module is called where it is used."""
-        known = self._roots.get(id(module))
-        if (known is not None and known[0]() is module) or len(self._roots) >= _MOST_ROOTS:
-            return
         self._roots[id(module)] = (weakref.ref(module), variable(module, frame) or type(module).__name__)
 
     def roots(self) -> list[tuple[Any, str]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.review.detector import Detector
 from torchstone.review.layers import kinds_of, mode_layers
 from torchstone.review.objects import Identities, is_tensor
+from torchstone.review.pausing import STEADY
 from torchstone.review.places import is_users
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class PassDetector(Detector):
     An output that has a graph may be used by a backward pass after the loop: then the verdict waits for the
     next backward pass. If that comes for a batch of another pass, or never, it was not for these outputs.
     """
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchstone.review.detector import Detector
 
@@ -14,10 +14,13 @@ SETTLED = 256
 """After so many steps a loop does what it will always do."""
 
 PERIOD = 512
-"""From then on they look once in so many steps ..."""
+"""Then they rest for so many steps, and each time for twice as many, up to ..."""
+
+LONGEST = 4096
+"""... so many, ..."""
 
 STRETCH = 48
-"""... at so many."""
+"""... and look at so many in between."""
 
 _FAMILIES = ("TS1", "TS2", "TS3")
 """Gradients, modes, losses: what a loop does wrongly it does at each of its steps."""
@@ -45,37 +48,46 @@ class Rest:
     def __init__(
         self, stream: Stream, detectors: list[Detector], anew: Callable[[Detector], Detector | None]
     ) -> None:
-        self._stream, self._awake, self._anew = stream, detectors, anew
-        self._resting: list[Detector] = []
-        self._until = SETTLED
+        self._stream, self._detectors, self._anew = stream, detectors, anew
+        self._asleep = False
+        self._until, self._period = SETTLED, PERIOD
         self._woken = False
 
     def on_optimizer_made(self, event: Event) -> None:
         """Something new begins: all look again."""
-        self._woken = bool(self._resting)
+        self._woken = self._asleep
 
     def on_state_loaded(self, event: Event) -> None:
         """The same."""
-        self._woken = bool(self._resting)
+        self._woken = self._asleep
 
     def stepped(self) -> None:
         """A step was done."""
-        if self._stream.step >= self._until or self._woken:
-            if self._resting:
+        # What is paused begins again first.
+        if (self._stream.step >= self._until or self._woken) and not self._stream.paused:
+            if self._asleep:
                 self._wake()
             else:
                 self._sleep()
 
+    def lasts(self, steps: int) -> bool:
+        """Whether they rest for more than so many steps from now."""
+        return self._asleep and not self._woken and self._stream.step + steps < self._until
+
     def _sleep(self) -> None:
-        for detector in self._awake:
+        for detector in self._detectors:
             self._stream.drop(detector)
-        self._resting, self._awake = self._awake, []
-        self._until = self._stream.step + PERIOD
+        self._asleep = True
+        self._until = self._stream.step + self._period
+        self._period = min(2 * self._period, LONGEST)
 
     def _wake(self) -> None:
-        made: list[Any] = [self._anew(detector) for detector in self._resting]
-        self._awake, self._resting = [detector for detector in made if detector is not None], []
-        for detector in self._awake:
+        made = [self._anew(detector) for detector in self._detectors]
+        self._detectors = [detector for detector in made if detector is not None]
+        for detector in self._detectors:
             self._stream.subscribe(detector)
+        self._asleep = False
         self._until = self._stream.step + (SETTLED if self._woken else STRETCH)
+        if self._woken:
+            self._period = PERIOD
         self._woken = False

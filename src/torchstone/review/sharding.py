@@ -32,7 +32,8 @@ class Sharding:
     def _look(self, optimizer: Any) -> None:
         held = (one for group in getattr(optimizer, "param_groups", ()) for one in group["params"])
         if not self._stream.blind and any(is_part(one) for one in held):
-            self._stream.blind, self._stream.sampled = True, False
+            self._stream.blind = True
+            self._stream.look(False)
 
 
 def is_part(tensor: Any) -> bool:

@@ -15,20 +15,22 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from torchstone.review.objects import Identities
-from torchstone.review.places import Place, is_users, place_of_frame, users_frame
+from torchstone.review.places import Place, calling_frame, is_users, place_of_frame, users_frame
 from torchstone.review.standing import is_of_program, is_of_signal, standing
 
 if TYPE_CHECKING:
     from torchstone.review.naming import Names
+    from torchstone.review.pausing import Pausing
 
 Undo = Callable[[], Any]
 Entry = tuple[Any, Callable[["Event"], None]]
+Table = dict[str, tuple[Entry, ...]]
 Patch = tuple[Any, str, Any, Any, int | None]
 
 _EVERY_STEP = 10
 """So many first steps are looked at in full."""
 
-_GAPS = (1, 3, 5, 11, 17, 37, 67)
+_GAPS = (1, 3, 5, 11, 17, 37, 67, 131)
 """Then one in so many, with each doubling of the steps fewer; odd, so that of optimizers that take turns each
 is met."""
 
@@ -129,15 +131,30 @@ class Stream:
         """The identities of tensors that are followed."""
         self.repeating: Callable[[], bool] | None = None
         """Whether the first batch was repeated often enough; None where none is repeated."""
+        self.waited = 0.0
+        """Seconds that the program waited for batches of loaders."""
         self.names = names
         self.closed = False
         self.crowded = False
         """Whether watching ended because a second thread trained."""
-        self.stepped: Callable[[], None] | None = None
-        """Is told of each step."""
-        self._handlers: dict[str, tuple[Entry, ...]] = {}
-        self._each_step: dict[str, tuple[Entry, ...]] = {}
-        """Of these, those that are called in steps that are not looked at in full, too."""
+        self.pausing: Pausing | None = None
+        """Is told of each step and of the modules that the program calls."""
+        self.paused = False
+        """Whether those who allow that are not told of what each step does."""
+        self.left_out: list[Callable[[int], None]] = []
+        """Are told at the end of a pause of how many steps it was."""
+        self.passing = False
+        """Whether modules are not looked at: inside of one, where the step is not looked at in full."""
+        self.calls = 0
+        """Of modules by the program since the last step."""
+        self.gap = 1
+        """One in so many steps is looked at in full."""
+        self._tables: dict[tuple[bool, bool], Table] = {
+            (full, paused): {} for full in (True, False) for paused in (True, False)
+        }
+        """Who is told of what: in steps that are looked at in full or not, in a pause or not."""
+        self._told = self._tables[True, False]
+        """Who is now."""
         self._waiting: dict[str, list[Any]] = {}
         """By kind of event, who waits for it."""
         self._patches: list[Patch] = []
@@ -152,8 +169,6 @@ class Stream:
         self._home: int | None = None
         self._lock = threading.RLock()
         self._away = 0
-        self._calls = 0
-        """Of modules by the program since the last step."""
         self._next_leaving: int | None = None
 
     def subscribe(self, owner: Any) -> None:
@@ -171,9 +186,20 @@ class Stream:
 
     def _add(self, owner: Any, name: str) -> None:
         method = getattr(owner, name)
-        each_step = not getattr(method, "only_sampled", False)
-        for told in (self._handlers, self._each_step) if each_step else (self._handlers,):
-            told[name[3:]] = (*told.get(name[3:], ()), (owner, method))
+        only_full = getattr(method, "only_sampled", False)
+        not_paused = name[3:] in getattr(owner, "PAUSES", ())
+        for (full, paused), told in self._tables.items():
+            if (full or not only_full) and not (paused and not_paused):
+                told[name[3:]] = (*told.get(name[3:], ()), (owner, method))
+
+    def attend(self, owner: Any) -> None:
+        """Tells an object everything in pauses, too, from now on."""
+        for full in (True, False):
+            for kind in owner.PAUSES:
+                if any(entry[0] is owner for entry in self._tables[full, True].get(kind, ())):
+                    continue
+                entries = [entry for entry in self._tables[full, False].get(kind, ()) if entry[0] is owner]
+                self._tables[full, True][kind] = (*self._tables[full, True].get(kind, ()), *entries)
 
     def _wake(self, kind: str) -> None:
         """What some objects waited for has come."""
@@ -187,7 +213,7 @@ class Stream:
 
     def wants(self, kind: str) -> bool:
         """Whether anybody asked for a kind of event, as it would come now."""
-        return bool((self._handlers if self.sampled else self._each_step).get(kind)) or kind in self._waiting
+        return bool(self._told.get(kind)) or kind in self._waiting
 
     def emit(self, kind: str, subject: Any = None, **values: Any) -> None:
         """Tells everybody who asked.
@@ -201,8 +227,8 @@ class Stream:
             return
         if kind in self._waiting:
             self._wake(kind)
-        handlers = (self._handlers if self.sampled else self._each_step).get(kind)
-        if not handlers or (get_ident() != self._home and self._is_elsewhere()) or self.hidden():
+        handlers = self._told.get(kind)
+        if not handlers or (get_ident() != self._home and self.is_elsewhere()) or self.hidden():
             return
         began = perf_counter()
         if self._began is None:
@@ -233,7 +259,7 @@ class Stream:
 
     def drop(self, owner: Any, *kinds: str) -> None:
         """Tells an object nothing more, or nothing more of some kinds of events."""
-        for told in (self._handlers, self._each_step):
+        for told in self._tables.values():
             for kind in kinds or tuple(told):
                 told[kind] = tuple(entry for entry in told.get(kind, ()) if entry[0] is not owner)
         if kinds:
@@ -254,39 +280,59 @@ class Stream:
         if is_of_signal(error):
             raise error
 
-    def know(self, module: Any, frame: FrameType | None) -> None:
+    def know(self, module: Any) -> None:
         """Remembers what a module is called where it is used."""
-        if self.names is not None and not self._is_elsewhere():
-            try:
-                self.names.know(module, frame)
-            except Exception as error:
-                self.fail(error)
+        if self.names is None or self.names.is_root(module) or self.is_elsewhere():
+            return
+        try:
+            self.names.know(module, calling_frame())
+        except Exception as error:
+            self.fail(error)
 
-    def advance(self) -> None:
-        """A step was done: the next is looked at in full, or not."""
-        if self._is_elsewhere():  # what two threads do at once cannot be told apart
+    def advance(self, optimizer: Any = None) -> None:
+        """An optimizer made a step: the next is looked at in full, or not."""
+        if self.is_elsewhere():  # what two threads do at once cannot be told apart
             self.crowded = not self.closed
             self.close()
             return
         self._home = get_ident()
         self.step += 1
-        self._calls = 0
-        rarer = min((self.step // _EVERY_STEP).bit_length(), len(_GAPS) - 1)
-        due = self.step % _GAPS[rarer] == 0
-        self.sampled = not self.blind and (self._thorough or (due and not self._is_over_budget()))
+        self.calls = 0
+        self.gap = _GAPS[min((self.step // _EVERY_STEP).bit_length(), len(_GAPS) - 1)]
+        due = self.step % self.gap == 0
+        self.look(not self.blind and (self._thorough or (due and not self._is_over_budget())))
         if self._next_leaving is not None and self.step >= self._next_leaving:
             self._retire()
-        if self.stepped is not None:
+        if self.pausing is not None:
             try:
-                self.stepped()
+                self.pausing.stepped(optimizer)
             except Exception as error:
                 self.fail(error)
 
-    def called(self) -> None:
+    def look(self, full: bool) -> None:
+        """Looks at what comes in full, or not."""
+        self.sampled = full
+        if full:
+            self.passing = False
+        self._told = self._tables[full, self.paused]
+
+    def pause(self, paused: bool) -> None:
+        """Begins a pause, or ends it."""
+        self.paused = paused
+        self._told = self._tables[self.sampled, paused]
+
+    def called(self, module: Any, recording: bool) -> None:
         """The program calls a module: where no optimizer steps for long, few calls are looked at in full."""
-        self._calls += 1
-        if self._calls > _CALLS and not (self._thorough or self.blind or self._is_elsewhere()):
-            self.sampled = self._calls % _GAPS[-1] == 0 and not self._is_over_budget()
+        if self.pausing is not None:
+            if get_ident() != self._home and self.is_elsewhere():
+                return
+            try:
+                self.pausing.called(module, self.calls, recording)
+            except Exception as error:
+                self.fail(error)
+        self.calls += 1
+        if self.calls > _CALLS and not (self._thorough or self.blind or self.is_elsewhere()):
+            self.look(self.calls % _GAPS[-1] == 0 and not self._is_over_budget())
 
     def elapsed(self) -> float:
         """Seconds since the first event, up to the end."""
@@ -295,7 +341,7 @@ class Stream:
     def _is_over_budget(self) -> bool:
         return self.spent > _FREE_SECONDS and self.spent > self._budget * self.elapsed()
 
-    def _is_elsewhere(self) -> bool:
+    def is_elsewhere(self) -> bool:
         """Whether this is another thread of the program than the one that trains.
 
         Threads of autograd, which Python does not know, work for the one that trains.
@@ -400,7 +446,8 @@ class Stream:
             with contextlib.suppress(Exception):
                 undo()
         self._undo.clear()
-        for told in (self._handlers, self._each_step, self._waiting):
+        self._waiting.clear()
+        for told in self._tables.values():
             told.clear()
 
     @staticmethod

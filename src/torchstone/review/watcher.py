@@ -24,6 +24,7 @@ from torchstone.review.mistake import Mistake
 from torchstone.review.naming import Names
 from torchstone.review.overfitting import Overfitting
 from torchstone.review.parts import Parts
+from torchstone.review.pausing import Pausing
 from torchstone.review.probing import Probes
 from torchstone.review.ranks import Ranks
 from torchstone.review.report import SEVERITIES, Report, place_of
@@ -116,6 +117,11 @@ class Watcher:
 
     def start(self) -> None:
         """Begins, as soon as the program imports torch."""
+        if not self._thorough:
+            rest = Rest(self.stream, [one for one in self._detectors if may_rest(one)], self._anew)
+            self.stream.pausing = Pausing(self.stream, rest)
+            self.stream.subscribe(self.stream.pausing)  # it ends a pause before others are told of anything
+            self.stream.subscribe(rest)
         for bookkeeper in (self.gradients, self.parts, self.ranks, self.spawned, self.consumption):
             self.stream.subscribe(bookkeeper)
         if self._thorough:
@@ -125,10 +131,6 @@ class Watcher:
         if self.overfitting is not None:
             self.stream.subscribe(self.overfitting)
             self.stream.repeating = self.overfitting.is_done
-        if not self._thorough:
-            rest = Rest(self.stream, [one for one in self._detectors if may_rest(one)], self._anew)
-            self.stream.subscribe(rest)
-            self.stream.stepped = rest.stepped
         self.stream.at_end(when_imported("torch", self._install))
         if hasattr(os, "register_at_fork"):
             itself = weakref.ref(self)  # what is registered stays for ever

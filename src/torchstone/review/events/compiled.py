@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 
-from torchstone.review.places import calling_frame
 from torchstone.review.stream import Stream
 
 
@@ -60,7 +59,7 @@ def _enter_and_leave(stream: Stream) -> None:
             for optimizer, parameter, version in before:
                 if parameter._version != version:  # it stepped inside: its beginning was not seen
                     stream.emit("step_ended", optimizer)
-                    stream.advance()
+                    stream.advance(optimizer)
 
         return leave
 
@@ -87,8 +86,9 @@ def _enter_and_leave(stream: Stream) -> None:
         if stream.quiet:
             return called(self, *args, **kwargs)
         inside = self._orig_mod
-        stream.know(inside, calling_frame())
+        stream.know(inside)
         recording = torch.is_grad_enabled()
+        stream.called(inside, recording)
         stream.emit("forward_began", inside, args=args, kwargs=kwargs, recording=recording)
         with stream.suspended():
             output = called(self, *args, **kwargs)

@@ -13,7 +13,6 @@ from typing import Any
 
 from torch import is_grad_enabled, nn
 
-from torchstone.review.places import calling_frame
 from torchstone.review.stream import Stream
 
 
@@ -24,20 +23,25 @@ def install(stream: Stream) -> None:
 
     @functools.wraps(original)
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if stream.passing:
+            return original(self, *args, **kwargs)
         depth = getattr(state, "depth", 0)
         inner = depth or stream.backwards  # in a backward pass a checkpoint computes again
         if stream.quiet or (inner and not stream.sampled):
             return original(self, *args, **kwargs)
         recording = is_grad_enabled()
         if not inner:
-            stream.called()
-            stream.know(self, calling_frame())
+            stream.called(self, recording)
+            stream.know(self)
             stream.emit("forward_began", self, args=args, kwargs=kwargs, recording=recording)
         state.depth = depth + 1
+        stream.passing = not stream.sampled and not stream.is_elsewhere()
         try:
             output = original(self, *args, **kwargs)
         finally:
             state.depth = depth
+            if not inner:
+                stream.passing = False
         stream.emit(
             "forward",
             self,

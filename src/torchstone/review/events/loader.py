@@ -26,34 +26,47 @@ _OWN = "torchstone.data.samplers"
 """Where the data sets are from that our own loop puts around the user's."""
 
 
+class _Reading:
+    """What is known of an iterator of a loader."""
+
+    __slots__ = ("asked", "epoch")
+
+    def __init__(self) -> None:
+        self.epoch: Epoch | None = None
+        self.asked: deque[Any] = deque()
+        """The indices of batches that were asked for and not given yet."""
+
+    def next_indices(self, iterator: Any) -> Any:
+        """The indices of the batch that is given now; None where they are not known."""
+        found = self.asked.popleft() if self.asked else None
+        return found if getattr(iterator, "_in_order", True) else None
+
+
 class _Loaders:
     """What is known of loaders and their iterators; keeps none of them alive."""
 
     def __init__(self) -> None:
         self.made: ByIdentity[Place | None] = ByIdentity()
         self.passes: ByIdentity[int] = ByIdentity()
-        self.epochs: ByIdentity[Epoch] = ByIdentity()
-        self.asked: ByIdentity[deque[Any]] = ByIdentity()
-        """By iterator, the indices of batches that were asked for and not given yet."""
+        self._readings: ByIdentity[_Reading] = ByIdentity()
 
     def begin(self, loader: Any, iterator: Any, place: Place | None) -> Epoch:
         number = self.passes.get(loader, -1) + 1
         self.passes[loader] = number
-        self.epochs[iterator] = Epoch(loader, number, self.made.get(loader), place)
-        return self.epochs[iterator]
+        epoch = self.reading(iterator).epoch = Epoch(loader, number, self.made.get(loader), place)
+        return epoch
 
-    def next_indices(self, iterator: Any) -> list[int] | None:
-        """The indices of the batch that is given now."""
-        asked = self.asked.get(iterator)
-        found = asked.popleft() if asked else None
-        in_order = getattr(iterator, "_in_order", True)
-        known = in_order and isinstance(found, list) and set(map(type, found)) == {int}
-        return found if known else None
+    def reading(self, iterator: Any) -> _Reading:
+        """What is known of an iterator."""
+        known = self._readings.get(iterator)
+        if known is None:
+            known = self._readings[iterator] = _Reading()
+        return known
 
 
 def install(stream: Stream) -> None:
     """Replaces `DataLoader.__init__` and `__iter__`, and what its iterators do for a batch."""
-    known, uses = _Loaders(), Uses()
+    known, uses = _Loaders(), Uses(stream)
     stream.subscribe(uses)
     _replace_loader(stream, known)
     _replace_indices(stream, known)
@@ -62,26 +75,28 @@ def install(stream: Stream) -> None:
     @functools.wraps(original)
     def following(self: Any) -> Any:
         try:
-            number, epoch = self._num_yielded, known.epochs.get(self)
+            number, reading = self._num_yielded, known.reading(self)
         except Exception as error:  # an iterator of the program's own class
             stream.overlook(error)
             return original(self)
-        loader = None if epoch is None else epoch.loader
+        epoch = reading.epoch
         began = time.perf_counter()
         try:
             data = original(self)
         except StopIteration:
             if epoch is not None:
                 uses.ended(epoch)
-                stream.emit("epoch_ended", loader, batches=number, epoch=epoch)
+                stream.emit("epoch_ended", epoch.loader, batches=number, epoch=epoch)
             raise
         waited = time.perf_counter() - began
-        indices = known.next_indices(self)
-        if epoch is not None and not stream.quiet:
-            uses.began(epoch)
+        indices = reading.next_indices(self)
+        if epoch is None or stream.quiet:
+            return data
+        uses.began(epoch, waited)
+        if uses.is_told(epoch):
             samples = Samples(data, indices)
             stream.emit(
-                "batch", loader, data=data, number=number, epoch=epoch, samples=samples, waited=waited
+                "batch", epoch.loader, data=data, number=number, epoch=epoch, samples=samples, waited=waited
             )
         return data
 
@@ -124,14 +139,15 @@ def _replace_indices(stream: Stream, known: _Loaders) -> None:
 
     @functools.wraps(reset)
     def start(self: Any, *args: Any, **kwargs: Any) -> Any:
-        known.asked.pop(self, None)  # left over where a pass was broken off
+        known.reading(self).asked.clear()  # left over where a pass was broken off
         return reset(self, *args, **kwargs)
 
     @functools.wraps(ask)
     def next_index(self: Any) -> Any:
         indices = ask(self)
-        known.asked.setdefault(self, deque()).append(indices)
-        epoch = known.epochs.get(self)
+        reading = known.reading(self)
+        reading.asked.append(indices)
+        epoch = reading.epoch if stream.wants("fetching") else None
         if epoch is not None and isinstance(self, _SingleProcessDataLoaderIter):
             stream.emit("fetching", epoch.loader, indices=indices)
         return indices

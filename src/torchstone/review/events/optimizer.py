@@ -7,6 +7,7 @@ optimizer or module. `optimizer_made`: subject a new optimizer.
 from __future__ import annotations
 
 import functools
+import weakref
 from typing import Any
 
 from torch import nn
@@ -21,14 +22,21 @@ def install(stream: Stream) -> None:
     """Registers torch's hooks for all optimizers, and replaces `zero_grad`, which has none."""
     stream.subscribe(Sharding(stream))
 
+    last: list[Any] = [_nobody]
+
+    def remember(optimizer: Optimizer) -> None:
+        if last[0]() is not optimizer:
+            stream.optimizers.add(optimizer)
+            last[0] = weakref.ref(optimizer)
+
     def began(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        stream.optimizers.add(optimizer)
+        remember(optimizer)
         stream.emit("step_began", optimizer)
 
     def ended(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         stream.emit("step_ended", optimizer)
         if not stream.quiet:
-            stream.advance()
+            stream.advance(optimizer)
 
     # Put into torch's own tables: Dynamo would compile the functions that do that.
     tables = (
@@ -56,6 +64,10 @@ def install(stream: Stream) -> None:
         stream.optimizers.add(self)
 
     stream.replace(Optimizer, "__init__", make)
+
+
+def _nobody() -> None:
+    """As a reference to an optimizer that is gone."""
 
 
 def _telling(stream: Stream, original: Any, kind: str) -> Any:

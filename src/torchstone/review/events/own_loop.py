@@ -29,7 +29,7 @@ _TOGETHER = 1024
 
 def install(stream: Stream) -> None:
     """Replaces `Session.create` of the loop and what measures afterwards, once they are imported."""
-    uses = Uses(_TOGETHER)
+    uses = Uses(stream, _TOGETHER)
     stream.subscribe(uses)
     stream.at_end(when_imported(_SESSION, lambda: _replace_create(stream, uses)))
     stream.at_end(when_imported(_FITTING, lambda: _replace_measure(stream, uses)))
@@ -135,7 +135,9 @@ class _Told:
         stream.emit("epoch_ended", feed, batches=number, epoch=passing)
 
     def _tell(self, batch: Any, passing: Epoch, number: int, waited: float) -> None:
-        self._uses.began(passing)
+        self._uses.began(passing, waited)
+        if not self._uses.is_told(passing):
+            return
         data = batch.inputs if batch.targets is None else (batch.inputs, batch.targets)
         told = {"data": data, "samples": _Samples(data, batch.indices)}
         self._stream.emit("batch", self._feed, **told, number=number, epoch=passing, waited=waited)

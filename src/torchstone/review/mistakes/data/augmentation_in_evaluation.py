@@ -327,6 +327,8 @@ class _Memory:
 class Watch(Detector):
     """Looks whether samples that are only evaluated differ from one pass to the next."""
 
+    PAUSES = frozenset({"batch"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._memories: dict[int, _Memory] = {}

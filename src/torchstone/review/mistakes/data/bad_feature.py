@@ -86,9 +86,10 @@ class Watch(Detector):
 
     def on_batch(self, event: Event) -> None:
         """Its inputs."""
-        inputs, epoch = event.samples.inputs, event.epoch
+        epoch = event.epoch
+        inputs: Any = event.samples.inputs if epoch.number == 0 else None
         usual = inputs is not None and not inputs.is_sparse and inputs.is_floating_point() and len(inputs)
-        if usual and epoch.number == 0 and inputs.dim() == 2 and inputs.device.type == "cpu":
+        if usual and inputs.dim() == 2 and inputs.device.type == "cpu":
             self._compare(epoch, inputs)
 
     def _compare(self, epoch: Epoch, inputs: Any) -> None:

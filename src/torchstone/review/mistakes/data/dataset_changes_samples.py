@@ -239,6 +239,8 @@ _NUMBERS = 1024
 class Watch(Detector):
     """Looks whether the rows that a data set stores change whenever they are asked for."""
 
+    PAUSES = frozenset({"batch", "fetching"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._before: list[tuple[int, Any, int, str, list[float]]] = []

@@ -161,6 +161,8 @@ _RECURRENT = frozenset({"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"})
 class Watch(Detector):
     """Counts the samples that a pass of evaluation leaves out."""
 
+    PAUSES = frozenset({"batch"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._labelled: Epoch | None = None

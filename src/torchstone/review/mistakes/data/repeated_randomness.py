@@ -314,6 +314,8 @@ class _Order:
 class Watch(Detector):
     """Looks at the generators of data sets with workers, and at the order of the first epochs."""
 
+    PAUSES = frozenset({"batch"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._drawn: dict[int, tuple[str, Place]] = {}

@@ -245,6 +245,8 @@ class Watch(Detector):
 
     AFTER = ("batch",)
 
+    PAUSES = frozenset({"batch", "forward_began", "loss"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._columns: _Columns | None = None

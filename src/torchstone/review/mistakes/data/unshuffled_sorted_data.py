@@ -383,6 +383,9 @@ _PASSES = 2
 _MOST_CLASSES = 2000
 """With more different targets they are no classes."""
 
+_MOST_RUNS = 1.5
+"""So many stretches of one label there are for each class at the most, where they are sorted."""
+
 
 @dataclass
 class _Labels:
@@ -393,7 +396,7 @@ class _Labels:
         runs: stretches of one label.
         last: the label of the last sample.
         distinct: labels in each batch, summed.
-        usable: whether every batch had labels.
+        usable: whether every batch had labels, and they may still be sorted.
     """
 
     counts: Counter[Any] = field(default_factory=Counter)
@@ -409,7 +412,8 @@ class _Labels:
         self.last = labels[-1]
         self.counts.update(labels)
         self.distinct += len(set(labels))
-        self.usable = len(self.counts) <= _MOST_CLASSES
+        # With more runs than that, no number of classes can still make them sorted.
+        self.usable = len(self.counts) <= _MOST_CLASSES and self.runs <= _MOST_RUNS * _MOST_CLASSES
 
     def are_sorted(self, batches: int) -> bool:
         """Whether each class comes in one stretch, though batches could hold many of them."""
@@ -420,7 +424,7 @@ class _Labels:
         mixed = sum(1 - (1 - share) ** size for share in shares)
         return (
             classes > 1
-            and self.runs <= 1.5 * classes
+            and self.runs <= _MOST_RUNS * classes
             and by_chance >= 10 * self.runs
             and self.distinct / batches <= 0.6 * mixed
         )

@@ -24,6 +24,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import way_back
 from torchstone.review.mistake import Example
 from torchstone.review.objects import is_tensor
+from torchstone.review.pausing import STEADY
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
 from torchstone.review.syntax.file import File
@@ -178,6 +179,8 @@ _FLAT_NODES = re.compile(r"^(Round|Floor|Ceil|Trunc|Sign)Backward\d")
 
 class Watch(Detector):
     """Looks whether a loss reaches no parameter though the model behind it has a history."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -24,6 +24,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.gradients import parameters, way_back
 from torchstone.review.mistake import Example
 from torchstone.review.objects import Identities
+from torchstone.review.pausing import STEADY
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -198,6 +199,8 @@ class _Idle:
 
 class Watch(Detector):
     """Looks for optimizers that never step, though gradients are cleared and computed for them."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

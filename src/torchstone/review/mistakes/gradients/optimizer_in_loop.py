@@ -26,6 +26,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity
+from torchstone.review.pausing import STEADY
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -183,6 +184,8 @@ class _Made:
 
 class Watch(Detector):
     """Looks for a place that makes optimizers with a memory for the same parameters again and again."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

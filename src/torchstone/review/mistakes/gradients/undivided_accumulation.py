@@ -25,6 +25,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import versions
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity
+from torchstone.review.pausing import STEADY
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop, Seen
 from torchstone.review.syntax.file import File
@@ -210,6 +211,8 @@ class Watch(Detector):
 
     Adam and its like take steps whose size does not depend on the gradient's: for them this is no mistake.
     """
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -31,6 +31,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity, is_tensor
 from torchstone.review.passes import tensors
+from torchstone.review.pausing import STEADY
 from torchstone.review.probing import Looks, Trial, stacks_at_random
 from torchstone.review.syntax.arrays import array_of, given, whole
 from torchstone.review.syntax.file import File
@@ -346,6 +347,8 @@ class _Batch(NamedTuple):
 
 class Watch(Detector):
     """Looks at what layers that want the steps first are given, in sampled steps."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

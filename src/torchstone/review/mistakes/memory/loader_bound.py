@@ -17,17 +17,15 @@ from __future__ import annotations
 import os
 import statistics
 import time
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Severity
 from torchstone.review.detector import Detector
+from torchstone.review.epochs import MOST_WAITS
 from torchstone.review.mistake import Example
 
 if TYPE_CHECKING:
-    from torchstone.review.epochs import Epoch
     from torchstone.review.stream import Event
-    from torchstone.review.watcher import Watcher
 
 CODE = "TS703"
 NAME = "loader-bound"
@@ -85,39 +83,18 @@ _SECONDS = 1.0
 _EACH = 0.01
 """The middle one of the waits, in seconds: many short ones are what any loop has."""
 _BATCHES = 20
-_MOST = 10_000
-
-
-class _Clock:
-    """The waits of one pass."""
-
-    def __init__(self, now: float) -> None:
-        self.began = now
-        self.waits: list[float] = []
 
 
 class Watch(Detector):
     """Adds up the waits of each pass that a model learns from."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        super().__init__(watcher)
-        self._clocks: weakref.WeakKeyDictionary[Epoch, _Clock] = weakref.WeakKeyDictionary()
-
-    def on_batch(self, event: Event) -> None:
-        """Notes how long it was waited for."""
-        clock = self._clocks.get(event.epoch)
-        if clock is None:
-            self._clocks[event.epoch] = _Clock(time.perf_counter())
-        elif len(clock.waits) < _MOST:
-            clock.waits.append(event.waited)
-
     def on_epoch_ended(self, event: Event) -> None:
         """Judges the pass."""
-        clock = self._clocks.pop(event.epoch, None)
-        if clock is None or not _BATCHES <= len(clock.waits) < _MOST or not event.epoch.trains:
+        waits = event.epoch.waits
+        if not _BATCHES <= len(waits) < MOST_WAITS or not event.epoch.trains:
             return
-        waited, whole = sum(clock.waits), time.perf_counter() - clock.began
-        middle = statistics.median(clock.waits)
+        waited, whole = sum(waits), time.perf_counter() - event.epoch.given
+        middle = statistics.median(waits)
         if waited < max(_SECONDS, _SHARE * whole) or middle < _EACH:
             return
         self.found(
@@ -129,7 +106,7 @@ class Watch(Detector):
             cause=event.epoch.shown,
             waited=round(waited, 2),
             whole=round(whole, 2),
-            batches=len(clock.waits) + 1,
+            batches=len(waits) + 1,
             workers=event.subject.num_workers,
         )
 

@@ -29,6 +29,7 @@ from torchstone.review.gradients import tensors
 from torchstone.review.leaves import leaves
 from torchstone.review.mistake import Example
 from torchstone.review.objects import Identities, attributes
+from torchstone.review.pausing import STEADY
 from torchstone.review.places import locals_of
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Seen
@@ -243,6 +244,8 @@ class _Pass:
 
 class Watch(Detector):
     """Looks which outputs are alive at the end of a pass in which nothing was trained."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -28,6 +28,7 @@ from torchstone.review.detector import Detector
 from torchstone.review.layers import kinds_of, mode_layers
 from torchstone.review.mistake import Example
 from torchstone.review.passes import tensors
+from torchstone.review.pausing import STEADY
 from torchstone.review.syntax.arguments import whole
 from torchstone.review.syntax.effects import events
 from torchstone.review.syntax.events import Loop
@@ -226,6 +227,8 @@ class _Window:
 
 class Watch(Detector):
     """Looks at each step: whether the forward passes since the one before were all in evaluation mode."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)

@@ -83,6 +83,8 @@ _LONG = 1000.0
 class Watch(Detector):
     """Compares the length of the gradients with that of the first steps."""
 
+    PAUSES = frozenset({"clipped"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._lengths: ByIdentity[list[float]] = ByIdentity()

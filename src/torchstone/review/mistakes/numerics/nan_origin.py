@@ -123,9 +123,14 @@ _ALIKE = {"truediv": "div", "linalg_vector_norm": "norm", "linalgVectorNorm": "n
 class Watch(Detector):
     """Looks at losses and gradients, and has the batch replayed when one is bad."""
 
+    PAUSES = frozenset({"backward_ended", "step_began", "step_ended"})
+    """Of these it asks to be told when a loss was bad."""
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._calls: deque[Call] = deque(maxlen=_CALLS)
+        self._at = 0
+        """The step that these belong to."""
         self._pending: dict[str, Any] | None = None
         self._left = _REPLAYS
         self._loss_was_bad = False
@@ -145,6 +150,9 @@ class Watch(Detector):
         """What a module is given, and the random state."""
         if not self._left or not event.recording or self._replaying.is_transformed():
             return
+        if self._at != self.stream.step:
+            self._at = self.stream.step
+            self._calls.clear()
         state = self._replaying.random_state() if self._draws or self.stream.sampled else None
         self._calls.append(Call(event, state))
         if self.stream.sampled:
@@ -174,6 +182,7 @@ class Watch(Detector):
         if self.stream.sampled or loss.is_cpu:
             if not math.isfinite(loss.item()):
                 self._loss_was_bad = True
+                self.stream.attend(self)
                 self._trace_forward(event)
             elif self.stream.sampled:
                 for call in self._calls:
@@ -205,7 +214,6 @@ class Watch(Detector):
     def on_step_ended(self, event: Event) -> None:
         """The same for a step that has a closure."""
         self._tell()
-        self._calls.clear()
 
     # How it came
 

@@ -129,6 +129,8 @@ class _Curve:
 class Watch(Detector):
     """Gathers the losses of passes."""
 
+    PAUSES = frozenset({"loss"})
+
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
         self._training: dict[str, list[float]] = {}

@@ -23,6 +23,7 @@ from torchstone.review.detector import Detector, sampled
 from torchstone.review.gradients import parameters
 from torchstone.review.mistake import Example
 from torchstone.review.objects import ByIdentity, is_tensor
+from torchstone.review.pausing import STEADY
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
 from torchstone.review.syntax.values import Value
@@ -218,6 +219,8 @@ def _finding(file: File, made: ast.Call, frozen: ast.stmt, model: str) -> Findin
 
 class Watch(Detector):
     """Looks for a training in which every parameter of every optimizer is frozen."""
+
+    PAUSES = STEADY
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
