@@ -267,17 +267,17 @@ class Uses:
     def _left_out(self, steps: int) -> None:
         """A pause was over so many steps."""
         for epoch in self._fresh:
+            self._presume(epoch)
             epoch.steps += steps
 
     def is_told(self, epoch: Epoch) -> bool:
         """Whether a batch of a pass is told now: in pauses only those of the first passes are."""
         return not self._stream.paused or epoch.number < _PASSES
 
-    def ended(self, epoch: Epoch) -> None:
+    def on_epoch_ended(self, event: Event) -> None:
         """The pass is over."""
-        self._presume(epoch)
-        if epoch in self._fresh:
-            self._fresh.remove(epoch)
+        if event.epoch in self._fresh:
+            self._fresh.remove(event.epoch)
 
     def on_backward(self, event: Event) -> None:
         """Learned from the batches at work."""

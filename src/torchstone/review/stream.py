@@ -34,7 +34,7 @@ _GAPS = (1, 3, 5, 11, 17, 37, 67, 131)
 """Then one in so many, with each doubling of the steps fewer; odd, so that of optimizers that take turns each
 is met."""
 
-_CALLS = 64
+_CALLS, _OF_CALLS = 64, 67
 """After so many calls without a step, as in an evaluation or where no optimizer is, one in so many is."""
 
 _FREE_SECONDS = 2.0
@@ -332,7 +332,7 @@ class Stream:
                 self.fail(error)
         self.calls += 1
         if self.calls > _CALLS and not (self._thorough or self.blind or self.is_elsewhere()):
-            self.look(self.calls % _GAPS[-1] == 0 and not self._is_over_budget())
+            self.look(self.calls % _OF_CALLS == 0 and not self._is_over_budget())
 
     def elapsed(self) -> float:
         """Seconds since the first event, up to the end."""

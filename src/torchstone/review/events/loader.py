@@ -85,7 +85,6 @@ def install(stream: Stream) -> None:
             data = original(self)
         except StopIteration:
             if epoch is not None:
-                uses.ended(epoch)
                 stream.emit("epoch_ended", epoch.loader, batches=number, epoch=epoch)
             raise
         waited = time.perf_counter() - began

@@ -131,7 +131,6 @@ class _Told:
                 self._tell(batch, passing, number, time.perf_counter() - began)
             yield batch
             number += 1
-        self._uses.ended(passing)
         stream.emit("epoch_ended", feed, batches=number, epoch=passing)
 
     def _tell(self, batch: Any, passing: Epoch, number: int, waited: float) -> None:
