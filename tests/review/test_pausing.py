@@ -13,7 +13,8 @@ from torchstone.review.pausing import STEADY
 from torchstone.review.stream import Event
 from torchstone.review.watcher import Watcher
 
-torch = pytest.importorskip("torch")
+torch: Any = pytest.importorskip("torch")
+Module: Any = torch.nn.Module
 
 STEPS = 1500
 
@@ -171,7 +172,8 @@ def test_optimizers_that_take_turns_are_told_of_at_each_step() -> None:
 
 
 def test_passes_are_counted_right_through_pauses() -> None:
-    training, seen = Training(), []
+    training = Training()
+    seen: list[tuple[int, int, int, bool]] = []
 
     class Passes:
         def on_epoch_ended(self, event: Event) -> None:
@@ -199,7 +201,7 @@ def nan_at(number: int) -> Iterator[Any]:
 
 @pytest.mark.parametrize("number", [703, 760, 811])
 def test_a_nan_is_traced_wherever_it_comes(number: int) -> None:
-    class Root(torch.nn.Module):
+    class Root(Module):
         def __init__(self) -> None:
             super().__init__()
             self.linear = torch.nn.Linear(4, 1)
@@ -243,7 +245,8 @@ def test_an_evaluation_in_training_mode_is_seen_after_many_steps() -> None:
 
 
 def test_looked_at_steps_are_no_part_of_a_pause() -> None:
-    training, full = Training(), []
+    training = Training()
+    full: list[tuple[int, bool]] = []
 
     class Full:
         def on_step_ended(self, event: Event) -> None:
