@@ -201,7 +201,7 @@ def nan_at(number: int) -> Iterator[Any]:
 
 @pytest.mark.parametrize("number", [703, 760, 811])
 def test_a_nan_is_traced_wherever_it_comes(number: int) -> None:
-    class Root(Module):
+    class Root(Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.linear = torch.nn.Linear(4, 1)
