@@ -212,3 +212,22 @@ def test_numbers_that_another_file_of_the_program_converts(tmp_path: Path) -> No
     for end, told in {"": {6: "warning"}, "model.float()\n": {}}.items():
         script.write_text(f"import torch\nfrom data import vectors\nmodel = vectors(9)\n{end}")
         assert severities(text, str(data), "TS706") == told
+
+
+def test_what_another_file_of_the_program_saves_is_its_own(tmp_path: Path) -> None:
+    text = "import torch\nimport waves\ndata = torch.load('data.pt', weights_only=False)  # here\n"
+    script = tmp_path / "train.py"
+    script.write_text(text)
+    for written, told in {"torch.save([1], 'data.pt')\n": {}, "": {3: "warning"}}.items():
+        (tmp_path / "waves.py").write_text(f"import torch\n{written}")
+        assert severities(text, str(script), "TS801") == told
+
+
+def test_a_softmax_by_hand_in_a_class_that_is_no_module() -> None:
+    text = TRAINING + (
+        "class {}:\n    def softmax(self, x):\n"
+        "        return x.exp() / x.exp().sum(1, keepdim=True)  # here\n"
+    )
+    for name, severity in {"Net": "advice", "Net(nn.Module)": "warning"}.items():
+        given = text.replace("{}", name)
+        assert severities(given, "a.py", "TS603") == {line_of(given): severity}

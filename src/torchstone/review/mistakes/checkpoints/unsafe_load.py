@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.mistake import Example
 from torchstone.review.syntax.file import File
+from torchstone.review.syntax.program import files_of_program
 
 CODE = "TS801"
 NAME = "unsafe-load"
@@ -65,12 +66,12 @@ def check(file: File) -> Iterator[Finding]:
         unsafe = next((word for word in call.keywords if word.arg == "weights_only"), None)
         if unsafe is None or not isinstance(unsafe.value, ast.Constant) or unsafe.value.value is not False:
             continue
-        if file.name(call.func) == "torch.load" and not _writes(file):
+        if file.name(call.func) == "torch.load" and not any(map(_writes, files_of_program(file))):
             yield _finding(file, call, unsafe)
 
 
 def _writes(file: File) -> bool:
-    """Whether the file saves such files too: what it loads may be its own."""
+    """Whether a file of the program saves such files too: what it loads may be its own."""
     return any(
         file.name(call.func) in _WRITERS
         for name in ("save", "dump")

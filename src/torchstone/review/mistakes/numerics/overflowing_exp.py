@@ -347,7 +347,7 @@ def _is_lesson(file: File, node: ast.AST) -> bool:
     """Whether a training program writes a function of the library by hand under its name, to show it."""
     scope = file.index.scope_of(node)
     named = scope.is_function and _LIBRARIES.search(scope.name.lower().replace("_", "")) is not None
-    return named and scope.method_of is None and trains(files_of_program(file))
+    return named and not _has_gradients(file, node) and trains(files_of_program(file))
 
 
 def _finding(
