@@ -13,6 +13,9 @@ from torchstone.review.places import is_users, shown
 from torchstone.review.report import Report
 from torchstone.review.selection import UNUSED_IGNORE, Layer
 
+_SEEN_ELSEWHERE = frozenset({"TS107"})
+"""What goes wrong at one line and is seen at another one that takes part: where a loss goes back."""
+
 _MOST_FILES = 200
 """So many of a program's own files are read at its end."""
 
@@ -53,7 +56,10 @@ def _is_disproved(one: Finding, report: Report) -> bool:
         return False
     last = max(one.line, one.end_line or one.line)
     file = os.path.abspath(one.file)
-    return any((one.code, file, line) in report.disproved for line in range(one.line, last + 1))
+    lines = {(file, line) for line in range(one.line, last + 1)}
+    if one.code in _SEEN_ELSEWHERE:
+        lines |= _lines(one)
+    return any((one.code, *line) in report.disproved for line in lines)
 
 
 def agreed(seen: Sequence[Finding], read: Sequence[Finding]) -> list[Finding]:

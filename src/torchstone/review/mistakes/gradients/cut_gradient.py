@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,9 @@ def _finding(file: File, cut: Source, backward: Seen) -> Finding:
 _TIMES = 3
 """So often a loss that reaches nothing is told, where it does not end the program."""
 
+_LOOKS = 10
+"""So often the loss of each line is followed."""
+
 _MOST = 8
 """So many cuts are kept in mind."""
 
@@ -187,6 +191,8 @@ class Watch(Detector):
         self._cuts: dict[tuple[str, Place | None], None] = {}
         self._times = 0
         self._learned = False
+        self._judged: Counter[Place | None] = Counter()
+        """So often a loss of a line was followed to its parameters after one had been found to reach some."""
         self._suspect: tuple[Pass, Place | None, bool] | None = None
 
     def on_forward_began(self, event: Event) -> None:
@@ -204,17 +210,31 @@ class Watch(Detector):
         """Judges the way from the loss to the parameters."""
         self._suspect = None
         loss = event.subject
-        if self._learned or not is_tensor(loss):
+        if not is_tensor(loss):
+            return
+        if self._learned:
+            self._judge_line(event)
             return
         passes = [each for each in self.gradients.passes if each.root and each.attached and each.learns]
         flat = loss.grad_fn is not None
         if flat and self._reaches(loss):
             self._learned = True  # a way that is there once is no mistake of this kind
+            self._judge_line(event)
         elif passes and (not flat or self._is_trained(passes)):
             self._suspect = passes[-1], event.place, flat
             self._times += loss.requires_grad
             if self._times >= _TIMES:
                 self._tell()
+
+    def _judge_line(self, event: Event) -> None:
+        """Says of a line that goes back whether its loss reaches parameters; the source may doubt it."""
+        place = event.place
+        if self._judged[place] < _LOOKS and self.gradients.accounts:
+            self._judged[place] += 1
+            if event.subject.grad_fn is not None and self._reaches(event.subject):
+                self.right(place)
+            else:
+                self.doubt(place)
 
     def on_crash(self, event: Event) -> None:
         """A loss without a history ends the program."""
