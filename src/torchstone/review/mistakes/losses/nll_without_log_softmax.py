@@ -5,6 +5,8 @@ Follows the output of the model to `nn.NLLLoss` or `F.nll_loss` and reports it w
 a linear layer, a softmax or a sigmoid.
 
 A watched run looks at the graph of what the loss is given, and whether the exponentials of a row sum to 1.
+It also reports `nn.KLDivLoss` and `F.kl_div`, whose first argument are log-probabilities too, when that has
+the rows of probabilities.
 
 ## Why is this bad?
 The loss is only the negative of the target's value. Without log-softmax a model lowers it without end by
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Severity
 from torchstone.review import graphs
@@ -94,7 +96,7 @@ _ORIGINS = {
     "Sigmoid": "the output of a sigmoid",
 }
 _ROWS = 64
-_NEARLY = 1e-2
+_NEARLY, _EXACTLY = 1e-2, 1e-3
 
 
 class Watch(Detector):
@@ -103,6 +105,8 @@ class Watch(Detector):
     @sampled
     def on_loss(self, event: Event) -> None:
         """They come from a layer or a softmax, and their exponentials do not sum to 1."""
+        if event.name == "kl_div":
+            self._judge_divergence(event)
         if event.name != "nll_loss":
             return
         origin = graphs.operation(graphs.origin(event.subject))
@@ -129,3 +133,25 @@ class Watch(Detector):
             shape=list(event.subject.shape),
             sums_of_exponentials=[low, high],
         )
+
+    def _judge_divergence(self, event: Event) -> None:
+        """Logarithms of probabilities are never above 0, and their rows do not sum to 1."""
+        if event.subject.ndim < 2 or min(event.subject.shape) < 2 or not graphs.readable(event.subject):
+            return
+        values = event.subject.detach()[:_ROWS].float()
+        axes = [axis for axis in {1, values.ndim - 1} if _are_shares(values, axis)]
+        if not axes:
+            return
+        self.found(
+            "The Kullback-Leibler divergence needs log-probabilities first, and is given probabilities",
+            why="it takes them for logarithms: the loss is not a divergence, and can fall below 0",
+            place=event.place,
+            fix="Give it `log_softmax` of the scores; of the target it takes the probabilities.",
+            operation=graphs.operation(graphs.origin(event.subject)),
+            shape=list(event.subject.shape),
+        )
+
+
+def _are_shares(values: Any, axis: int) -> bool:
+    """Whether values are not negative and sum to 1 over an axis."""
+    return bool((values >= 0).all()) and bool(((values.sum(dim=axis) - 1).abs() < _EXACTLY).all())
