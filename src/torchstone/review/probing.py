@@ -17,7 +17,7 @@ from torchstone.review.crashes import tensors
 from torchstone.review.objects import ByIdentity, Identities, is_tensor
 
 if TYPE_CHECKING:
-    from torchstone.review.events.comparing import Culprit
+    from torchstone.review.events.blaming import Culprit
     from torchstone.review.stream import Event
 
 _CALLS = frozenset({2, 3, 5, 9, 17, 33, 65, 257, 1025})

@@ -6,23 +6,15 @@ the outputs alone; then the operation that is to blame is looked for, by compari
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 from torchstone.review.crashes import tensors
+from torchstone.review.events.blaming import Culprit, Given, Judge, blame, share
 from torchstone.review.events.probing import call, differs, each, outputs
-from torchstone.review.places import Place, is_users
 from torchstone.review.stream import Stream
-
-_MOST_VALUES = 50_000_000
-"""Of so many numbers a trace keeps copies; a larger model's operations are not looked at."""
 
 _NUMBERS = (7, 5, 11, 13, 3)
 """Of so many samples is the batch that is looked at: so that no other size is a multiple of it."""
@@ -33,143 +25,9 @@ _CLEARLY = 0.01
 _AT_ALL = 1e-3
 """Such a share where nothing at all should change."""
 
-Given = tuple[Any, Any]
-Judge = Callable[[Tensor, Tensor], "bool | None"]
-
 
 def install(stream: Stream) -> None:
     """Nothing is replaced; see above."""
-
-
-@dataclass
-class Culprit:
-    """The operation in which what should stay apart comes together.
-
-    Args:
-        name: of the operation.
-        module: that it ran in; None for outside of any.
-        place: the user's line.
-        change: how much of the output's largest value changed.
-    """
-
-    name: str
-    module: Any
-    place: Place | None
-    change: float = 0.0
-
-
-class _Operations(TorchFunctionMode):
-    """Inside, each operation is told, with what it was given and made, and the module that it ran in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.modules: list[Any] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "")
-        made = tensors([args[0]] if name == "__setitem__" else result)
-        if made:
-            self.note(name, tensors((args, kwargs or {})), made)
-        return result
-
-    def note(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
-        """Takes account of an operation."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Any:
-        super().__enter__()  # type: ignore[no-untyped-call]
-        self._call = before = vars(nn.Module)["__call__"]
-
-        def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            self.modules.append(module)
-            try:
-                return before(module, *args, **kwargs)
-            finally:
-                self.modules.pop()
-
-        type.__setattr__(nn.Module, "__call__", called)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        type.__setattr__(nn.Module, "__call__", self._call)
-        super().__exit__(*error)  # type: ignore[no-untyped-call]
-
-
-class _Record(_Operations):
-    """Keeps what each operation made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made: list[tuple[str, list[Tensor]]] = []
-        self.whole = True
-        self._values = 0
-
-    def note(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
-        """Takes account of an operation."""
-        self._values += sum(one.numel() for one in made)
-        self.whole = self.whole and self._values <= _MOST_VALUES
-        if self.whole:
-            self.made.append((name, [one.clone() for one in made]))
-
-
-class _Comparison(_Operations):
-    """Compares what each operation makes with what it made in an earlier call, until one is to blame.
-
-    Args:
-        record: of the earlier call.
-        mixes: whether a result has together what should be apart; None where it cannot be told.
-    """
-
-    def __init__(self, record: _Record, mixes: Judge) -> None:
-        super().__init__()
-        self.culprit: Culprit | None = None
-        self._earlier = iter(record.made)
-        self._mixes = mixes
-        self._known: dict[int, bool | None] = {}
-        self._alive: list[Tensor] = []
-        self._lost = not record.whole
-
-    def note(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
-        """Takes account of an operation."""
-        earlier = next(self._earlier, None)
-        if self._lost or earlier is None or earlier[0] != name or len(earlier[1]) != len(made):
-            self._lost = True
-            return
-        fine = all(self._known.get(id(one), False) is False for one in given)
-        self._alive += made
-        for one, before in zip(made, earlier[1], strict=True):
-            self._known[id(one)] = mixed = self._mixes(before, one)
-            if mixed and fine and self.culprit is None:
-                module = self.modules[-1] if self.modules else None
-                self.culprit = Culprit(name, module, _place(sys._getframe(1)))
-
-    @property
-    def found(self) -> Culprit | None:
-        """What is to blame; None where the two calls took different ways."""
-        return None if self._lost else self.culprit
-
-
-def _place(frame: FrameType | None) -> Place | None:
-    while frame is not None and frame.f_code is not call.__code__:
-        if is_users(frame.f_code.co_filename):
-            return Place(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
-    return None
-
-
-def _blame(module: Any, first: Given, second: Given, mixes: Judge) -> Culprit | None:
-    record = _Record()
-    call(module, *first, record)
-    comparison = _Comparison(record, mixes)
-    call(module, *second, comparison)
-    return comparison.found
-
-
-def _share(one: Tensor, other: Tensor) -> float:
-    """The largest difference, as a share of the largest value."""
-    scale = float(one.abs().max()) or 1.0
-    return float((one - other).abs().max()) / scale
 
 
 # Samples
@@ -208,16 +66,16 @@ def mixing(module: Any, args: Any, kwargs: Any, samples: int, which: int) -> Cul
     if not bool(base.isfinite().all()) or not torch.equal(base, output(rows(order))):
         return None
     turned = output(rows(order[::-1])).flip(0)
-    if turned.shape != base.shape or _share(base, turned) < _AT_ALL:
+    if turned.shape != base.shape or share(base, turned) < _AT_ALL:
         return None
     for changed in (1, number - 2):
         other = list(order)
         other[changed] = number if samples > number else (changed + 2) % number
         after = output(rows(other))
         rest = [row for row in order if row != changed]
-        if after.shape == base.shape and (change := _share(base[rest], after[rest])) > _AT_ALL:
+        if after.shape == base.shape and (change := share(base[rest], after[rest])) > _AT_ALL:
             mixes = _apart(number, changed)
-            culprit = _blame(module, rows(order), rows(other), mixes)
+            culprit = blame(module, rows(order), rows(other), mixes)
             if culprit is not None:
                 culprit.change = change
             return culprit
@@ -293,11 +151,11 @@ def leak(module: Any, args: Any, kwargs: Any, ids: Tensor, axis: int, counted: T
         return None
     early = counted.narrow(axis, 0, first)
     before, after = base.narrow(axis, 0, first)[early], after.narrow(axis, 0, first)[early]
-    if not before.numel() or not bool(before.isfinite().all()) or _share(before, after) < _AT_ALL:
+    if not before.numel() or not bool(before.isfinite().all()) or share(before, after) < _AT_ALL:
         return None
-    culprit = _blame(module, (args, kwargs), changed, _looking_ahead(steps, first))
+    culprit = blame(module, (args, kwargs), changed, _looking_ahead(steps, first))
     if culprit is not None:
-        culprit.change = _share(before, after)
+        culprit.change = share(before, after)
     return culprit
 
 
@@ -374,11 +232,11 @@ def padding(
     if not torch.equal(base, again) or not bool(base.isfinite().all()):
         return None
     pair = _of_real_steps(base, after, steps, length)
-    if pair is None or _share(*pair) < _CLEARLY:
+    if pair is None or share(*pair) < _CLEARLY:
         return None
-    culprit = _blame(module, first, second, _counting(steps, length, more))
+    culprit = blame(module, first, second, _counting(steps, length, more))
     if culprit is not None:
-        culprit.change = _share(*pair)
+        culprit.change = share(*pair)
     return culprit, length, steps
 
 

@@ -358,8 +358,8 @@ class Watch(Detector):
                 call.let_go()
                 continue
             with replaying.put_back(reach):
-                changes, output = replaying.replay(call.module(), *call.held, call.state, replaying.Changes)
-                nodes = replaying.changed_nodes(output)
+                changes, output = replaying.replay(call.module(), *call.held, call.state, _changing().Changes)
+                nodes = _changing().changed_nodes(output)
             call.let_go()
             for node in nodes:
                 name, module, place = changes.nodes.get(node, ("", None, None))
@@ -390,9 +390,8 @@ class Watch(Detector):
         """Whether an optimizer has changed the parameters since the forward pass."""
         if self._stepped is None:
             return False
-        replaying = _replaying()
-        nodes = replaying.changed_nodes(crash.backward_of())
-        needed = [one for node in nodes for one in replaying.parameters_of(node) if one.dim() > 1]
+        nodes = _changing().changed_nodes(crash.backward_of())
+        needed = [one for node in nodes for one in _changing().parameters_of(node) if one.dim() > 1]
         owned = [one for one in needed if self.gradients.owners([one])]
         if not owned:
             return False
@@ -429,3 +428,7 @@ class Watch(Detector):
 def _replaying() -> Any:
     # Imported by name, as reading source must work where there is no torch.
     return importlib.import_module("torchstone.review.events.replaying")
+
+
+def _changing() -> Any:
+    return importlib.import_module("torchstone.review.events.changing")

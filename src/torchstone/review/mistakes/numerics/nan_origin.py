@@ -32,7 +32,7 @@ from torchstone.review.mistake import Example
 from torchstone.review.objects import is_number, is_tensor
 
 if TYPE_CHECKING:
-    from torchstone.review.events.replaying import Operation
+    from torchstone.review.events.tracing import Operation
     from torchstone.review.places import Place
     from torchstone.review.stream import Event
     from torchstone.review.watcher import Watcher
@@ -205,7 +205,7 @@ class Watch(Detector):
     def _gradients_are_bad(self) -> bool:
         held = [parameter for call in self._calls for parameter in _parameters(call.module())]
         gradients = {id(one): one.grad for one in held if one.grad is not None}
-        return bool(gradients) and bool(self._replaying.any_bad(list(gradients.values())))
+        return bool(gradients) and bool(_tracing().any_bad(list(gradients.values())))
 
     def on_step_began(self, event: Event) -> None:
         """Bad gradients are used; a scaler would have left the step out."""
@@ -230,7 +230,7 @@ class Watch(Detector):
                 continue
             with replaying.put_back(reach):
                 tracer, output = replaying.replay(call.module(), *call.held, call.state)
-                bad = next((one for one in tensors(output) if replaying.is_bad(one)), None)
+                bad = next((one for one in tensors(output) if _tracing().is_bad(one)), None)
                 origin = None if bad is None else tracer.origin(bad)
             if reach.draws:
                 origin, unseen = _without_numbers(origin), unseen or _DRAWS
@@ -253,7 +253,7 @@ class Watch(Detector):
                 continue
             with replaying.put_back(reach):
                 tracer, output = replaying.replay(call.module(), *call.held, call.state)
-                origin, came_bad = replaying.trace_back(tracer, output, call.gradients)
+                origin, came_bad = _tracing().trace_back(tracer, output, call.gradients)
             if reach.draws:
                 origin, unseen = _without_numbers(origin), unseen or _DRAWS
             if origin is not None:
@@ -400,6 +400,10 @@ def _replaying() -> Any:
     return importlib.import_module("torchstone.review.events.replaying")
 
 
+def _tracing() -> Any:
+    return importlib.import_module("torchstone.review.events.tracing")
+
+
 def _without_numbers(origin: Operation | None) -> Operation | None:
     """What holds for other random numbers as well."""
     if origin is not None:
@@ -459,7 +463,7 @@ def _columns(batch: Any, rows: list[int]) -> tuple[str, bool]:
 
 def _tail(loss: Any, most: int) -> tuple[str | None, list[dict[str, Any]]]:
     """The operation between the modules and the loss whose inputs are finite and whose result cannot be."""
-    replaying = _replaying()
+    tracing = _tracing()
     waiting: list[Any] = [loss.grad_fn]
     seen: set[Any] = set()
     while waiting and len(seen) < most:
@@ -467,12 +471,12 @@ def _tail(loss: Any, most: int) -> tuple[str | None, list[dict[str, Any]]]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        name = replaying._plain(node.name())
-        held = replaying.saved_by(node)
-        if name in _FIXES and held and not any(replaying.is_bad(one) for one in held):
+        name = tracing.plain(node.name())
+        held = tracing.saved_by(node)
+        if name in _FIXES and held and not any(tracing.is_bad(one) for one in held):
             if name == "div":
                 held = [one for one in [_divisor(node)] if is_tensor(one) and bool((one == 0).any())]
-            ranges = [replaying._range(one) for one in held if one.is_floating_point()]
+            ranges = [tracing.range_of(one) for one in held if one.is_floating_point()]
             if any(_outside(name, one) for one in ranges):
                 return name, ranges
         waiting.extend(behind for behind, _ in node.next_functions)
