@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +38,11 @@ class Part:
     """A module or parameter that was put into a module.
 
     Args:
-        part: a reference that does not keep it.
         time: when, in `Parts.now`.
         places: the line that put it there, and those that called for it.
         replaced: the identities of the parameters that it took the place of.
     """
 
-    part: weakref.ref[Any]
     time: int
     places: list[Place]
     replaced: frozenset[int]
@@ -61,7 +58,7 @@ class Parts:
         self.optimizers: ByIdentity[tuple[int, Place | None]] = ByIdentity()
         """When and where each was made."""
         self._loaded: Identities = Identities()
-        self._parts: dict[int, Part] = {}
+        self._parts: ByIdentity[Part] = ByIdentity()
 
     def on_optimizer_made(self, event: Event) -> None:
         """From now on it does not learn of new parts."""
@@ -79,7 +76,7 @@ class Parts:
         # Nobody asks for the lines of what was put in before there was an optimizer.
         places = _places(event.frame) if self.optimizers else []
         replaced = frozenset(_identities(event.before)) if self.optimizers else frozenset()
-        self._parts[id(part)] = Part(weakref.ref(part), self.now, places, replaced)
+        self._parts[part] = Part(self.now, places, replaced)
 
     def on_state_loaded(self, event: Event) -> None:
         """A module gets the values of another."""
@@ -87,8 +84,7 @@ class Parts:
 
     def of(self, part: Any) -> Part | None:
         """What is known of a part."""
-        known = self._parts.get(id(part))
-        return known if known is not None and known.part() is part else None
+        return self._parts.get(part)
 
     def way(self, root: Any, path: str) -> list[tuple[str, Part]]:
         """What is known of the parts on the way from a module to one of its parameters, with their paths."""

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from torchstone.finding import Edit, Finding, Fix, Severity
 from torchstone.review.detector import Detector
 from torchstone.review.mistake import Example
+from torchstone.review.objects import ByIdentity
 from torchstone.review.syntax.events import Loop
 from torchstone.review.syntax.file import File
 from torchstone.review.syntax.frames import Frame
@@ -435,18 +436,17 @@ class Watch(Detector):
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(watcher)
-        self._seen: dict[int, _Labels] = {}
+        self._seen: ByIdentity[_Labels] = ByIdentity()
 
     def on_epoch_began(self, event: Event) -> None:
         """Only the first passes are looked at."""
-        for_loader = id(event.subject)
-        self._seen.pop(for_loader, None)
+        self._seen.pop(event.subject, None)
         if event.epoch.number < _PASSES:
-            self._seen[for_loader] = _Labels()
+            self._seen[event.subject] = _Labels()
 
     def on_batch(self, event: Event) -> None:
         """Counts labels."""
-        labels = self._seen.get(id(event.subject))
+        labels = self._seen.get(event.subject)
         if labels is None or not labels.usable:
             return
         targets = event.samples.targets
@@ -457,7 +457,7 @@ class Watch(Detector):
 
     def on_epoch_ended(self, event: Event) -> None:
         """Judges the pass, where it was one of training with many steps."""
-        labels = self._seen.pop(id(event.subject), None)
+        labels = self._seen.pop(event.subject, None)
         epoch: Epoch = event.epoch
         usable = labels is not None and labels.usable and epoch.batches >= 4
         if labels is None or not usable or not epoch.trains or 2 * epoch.steps < epoch.batches:

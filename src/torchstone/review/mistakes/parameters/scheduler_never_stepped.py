@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.detector import Detector
@@ -78,6 +79,9 @@ _EPOCHS = 3
 
 _MOST = 1000
 """So many schedulers are followed."""
+
+_MANY = 64
+"""Of so many schedulers those are forgotten that are gone."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -184,6 +188,10 @@ class _Made:
     epochs: int = 0
     moved: bool = False
 
+    def is_wrong(self) -> bool:
+        """Whether it should have been stepped."""
+        return not self.moved and self.epochs >= _EPOCHS and self.place is not None
+
 
 class Watch(Detector):
     """Looks for schedulers that were never stepped in a training of several epochs."""
@@ -194,7 +202,8 @@ class Watch(Detector):
         super().__init__(watcher)
         self._schedulers: ByIdentity[_Made] = ByIdentity()
         self._optimizers: ByIdentity[list[_Made]] = ByIdentity()
-        self._made: list[_Made] = []
+        self._made: list[tuple[weakref.ref[Any], _Made]] = []
+        """With their optimizers."""
         self._stepped: list[_Made] = []
 
     def on_schedule_made(self, event: Event) -> None:
@@ -203,12 +212,25 @@ class Watch(Detector):
         for part in getattr(scheduler, "_schedulers", ()):
             if part in self._schedulers:
                 self._schedulers[part].moved = True
-        if type(scheduler).__module__ != "torch.optim.lr_scheduler" or len(self._made) >= _MOST:
+        if type(scheduler).__module__ != "torch.optim.lr_scheduler":
+            return
+        if len(self._made) >= _MANY:
+            self._let_go()
+        if len(self._made) >= _MOST:
             return
         made = _Made(type(scheduler).__name__, event.place)
-        self._made.append(made)
+        self._made.append((weakref.ref(event.optimizer), made))
         self._schedulers[scheduler] = made
         self._optimizers.setdefault(event.optimizer, []).append(made)
+
+    def _let_go(self) -> None:
+        """Forgets what was right and is over, as in a search over many models."""
+        wrong = {made.place: made for _, made in self._made if made.is_wrong()}
+        self._made = [
+            (optimizer, made)
+            for optimizer, made in self._made
+            if optimizer() is not None or wrong.get(made.place) is made
+        ]
 
     def on_schedule(self, event: Event) -> None:
         """It moves."""
@@ -232,8 +254,8 @@ class Watch(Detector):
 
     def on_end(self, event: Event) -> None:
         """Judges what was never stepped."""
-        for made in self._made:
-            if not made.moved and made.epochs >= _EPOCHS and made.place is not None:
+        for _, made in self._made:
+            if made.is_wrong():
                 self.found(
                     f"`{made.kind}` was never stepped in {made.epochs} epochs: the rate stayed what it was",
                     why="a schedule moves only when its `step()` is called",

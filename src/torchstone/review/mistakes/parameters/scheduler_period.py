@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchstone.finding import Finding, Fix, Severity
 from torchstone.review.crashes import Crash
@@ -108,6 +109,9 @@ _SOME = 5
 
 _MOST = 1000
 """So many schedules are followed."""
+
+_MANY = 64
+"""Of so many schedulers those are forgotten that are gone."""
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -312,7 +316,8 @@ class Watch(Detector):
         super().__init__(watcher)
         self._schedulers: ByIdentity[_Rate] = ByIdentity()
         self._optimizers: ByIdentity[list[_Rate]] = ByIdentity()
-        self._rates: list[_Rate] = []
+        self._rates: list[tuple[weakref.ref[Any], _Rate]] = []
+        """With their optimizers."""
         self._epochs: ByIdentity[int] = ByIdentity()
         self._current = (0, 0)
         self._crashed = False
@@ -321,13 +326,30 @@ class Watch(Detector):
         """Its horizon."""
         scheduler, kind = event.subject, type(event.subject).__name__
         horizon = getattr(scheduler, _HORIZONS[kind][1], 0) if kind in _HORIZONS else 0
-        if len(self._rates) >= _MOST or (not horizon and kind not in _FALLING):
+        if not horizon and kind not in _FALLING:
+            return
+        if len(self._rates) >= _MANY:
+            self._let_go()
+        if len(self._rates) >= _MOST:
             return
         first = rate_of(event.optimizer.param_groups[0]) or 0.0
         rate = _Rate(kind, int(horizon or 0), first, event.place)
-        self._rates.append(rate)
+        self._rates.append((weakref.ref(event.optimizer), rate))
         self._schedulers[scheduler] = rate
         self._optimizers.setdefault(event.optimizer, []).append(rate)
+
+    def _let_go(self) -> None:
+        """Forgets what was right and is over, as in a search over many models."""
+        wrong = {
+            rate.made: rate
+            for _, rate in self._rates
+            if rate.horizon and (_repeats(rate) or _for_batches(rate))
+        }
+        self._rates = [
+            (optimizer, rate)
+            for optimizer, rate in self._rates
+            if optimizer() is not None or wrong.get(rate.made) is rate
+        ]
 
     def on_epoch_began(self, event: Event) -> None:
         """A loader begins anew."""
@@ -386,18 +408,17 @@ class Watch(Detector):
 
     def on_end(self, event: Event) -> None:
         """Compares the horizon with the whole training."""
-        for rate in self._rates:
+        for _, rate in self._rates:
             if self._crashed or not rate.horizon:
                 continue
-            if rate.horizon == rate.epochs >= 3 and rate.moves >= 2 * rate.horizon:
-                if _each_batch(rate, rate.steps) and rate.kind == "CosineAnnealingLR":
-                    self._tell(
-                        rate,
-                        f"`{rate.kind}` ends after {rate.horizon} steps, the number of epochs, but was "
-                        f"stepped with each of {rate.moves} batches",
-                        "the rate went up and down again many times",
-                        "Step the scheduler once an epoch, or count its horizon in batches.",
-                    )
+            if _repeats(rate):
+                self._tell(
+                    rate,
+                    f"`{rate.kind}` ends after {rate.horizon} steps, the number of epochs, but was "
+                    f"stepped with each of {rate.moves} batches",
+                    "the rate went up and down again many times",
+                    "Step the scheduler once an epoch, or count its horizon in batches.",
+                )
             elif _for_batches(rate):
                 self._tell(
                     rate,
@@ -427,6 +448,12 @@ class Watch(Detector):
 
 def _each_batch(rate: _Rate, steps: int) -> bool:
     return rate.moves >= _SOME and 0.9 * steps <= rate.moves <= steps + 1
+
+
+def _repeats(rate: _Rate) -> bool:
+    """Whether the horizon of a cosine is the number of epochs, and it was stepped with each batch."""
+    of_epochs = rate.horizon == rate.epochs >= 3 and rate.moves >= 2 * rate.horizon
+    return of_epochs and rate.kind == "CosineAnnealingLR" and _each_batch(rate, rate.steps)
 
 
 def _for_batches(rate: _Rate) -> bool:
